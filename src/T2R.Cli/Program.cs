@@ -1,0 +1,3 @@
+using T2R.Cli;
+
+return CommandLine.Run(args);

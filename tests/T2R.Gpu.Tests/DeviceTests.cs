@@ -1,0 +1,22 @@
+using TorchSharp;
+using Xunit;
+
+namespace T2R.Gpu.Tests;
+
+/// <summary>Whether this machine has a CUDA device that libtorch sees.</summary>
+public static class Gpu
+{
+    public static bool Present => torch.cuda_is_available();
+}
+
+public class DeviceTests
+{
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void A_product_on_the_card_equals_the_one_on_the_CPU()
+    {
+        using var scope = torch.NewDisposeScope();
+        var a = torch.randn(64, 64);
+        var onCard = a.to(torch.CUDA).matmul(a.to(torch.CUDA)).cpu();
+        Assert.True((onCard - a.matmul(a)).abs().max().item<float>() < 1e-3);
+    }
+}

@@ -1,0 +1,10 @@
+using System.Runtime.CompilerServices;
+using T2R.Interop;
+
+namespace T2R.Tests;
+
+internal static class Startup
+{
+    [ModuleInitializer]
+    internal static void Load() => LibTorch.Load();
+}
