@@ -1,119 +1,68 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
-using System.Text;
 using TorchSharp;
 
 namespace T2R.Interop;
 
-/// <summary>Loads libtorch by absolute path, once, before TorchSharp looks for it.</summary>
+/// <summary>
+/// Loads libtorch from an absolute path, and TorchSharp's native library over it, before TorchSharp searches by itself. Call <see cref="Load"/> before
+/// the first touch of <see cref="torch"/>: that class loads its backend in a static field, and its own search copies half a gigabyte when it fails.
+/// </summary>
 public static class LibTorch
 {
-    private static readonly Lazy<string> Loaded = new(LoadOnce);
-    private static nint _libTorchSharp;
+    /// <summary>The oldest libtorch that TorchSharp's native library and the C functions of <see cref="Dispatcher"/> run over.</summary>
+    public static readonly Version OldestSupported = new(2, 10, 0);
 
-    /// <summary>Loads; returns what was loaded.</summary>
-    public static string Load() => Loaded.Value;
+    private static readonly Lazy<LibTorchReport> Loaded = new(LoadOnce);
 
-    private static string LoadOnce()
+    /// <summary>What was loaded, and why; loads first when nothing was yet.</summary>
+    /// <exception cref="UserErrorException">As <see cref="Load"/>.</exception>
+    /// <exception cref="DllNotFoundException">As <see cref="Load"/>.</exception>
+    public static LibTorchReport Report => Loaded.Value;
+
+    /// <summary>Loads once (about 0.2 s); later calls return at once, or throw again what the first one threw.</summary>
+    /// <exception cref="UserErrorException">The folder that T2R_LIBTORCH names is not there, or holds no libtorch that can be used.</exception>
+    /// <exception cref="DllNotFoundException">No libtorch was found, or the one found cannot be loaded; says where it looked and what to do.</exception>
+    public static void Load() => _ = Loaded.Value;
+
+    private static LibTorchReport LoadOnce()
     {
-        string torchFolder = Find("LibTorchFolder", "libtorch_cpu.so", "T2R_LIBTORCH", "libtorch-cpu-linux-x64/2.10.0");
-        string sharp = Path.Combine(Find("LibTorchSharpFolder", "libLibTorchSharp.so", "T2R_LIBTORCHSHARP", "torchsharp/0.107.0"), "libLibTorchSharp.so");
-        foreach (string name in new[] { "libc10.so", "libtorch_cpu.so", "libtorch.so" })
+        LibTorchFolder folder = LibTorchSearch.Find();
+        string sharp = LibTorchSearch.FindLibTorchSharp();
+        MappedLibraries.RequireNoOther("libtorch_cpu.so", folder.Path);
+        try
         {
-            NativeLibrary.Load(Path.Combine(torchFolder, name));
+            return LoadFrom(folder, sharp);
         }
-
-        string chosen = sharp;
-        if (!NativeLibrary.TryLoad(sharp, out _libTorchSharp))
+        catch (DllNotFoundException e)
         {
-            chosen = PatchedCopy(sharp);
-            _libTorchSharp = NativeLibrary.Load(chosen);
+            string problem = $"libtorch in {folder.Path} ({folder.ChosenBy}) cannot be loaded: {e.Message} Expected libtorch {OldestSupported} or newer for Linux x64.";
+            throw folder.IsUsersChoice ? new UserErrorException(problem, e) : new DllNotFoundException($"{problem} {LibTorchSearch.Remedies}", e);
         }
-
-        NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? _libTorchSharp : 0);
-        return $"{torchFolder} + {chosen}";
     }
 
-    private static string Find(string metadataKey, string file, string variable, string package)
+    private static LibTorchReport LoadFrom(LibTorchFolder folder, string sharp)
     {
-        string? baked = typeof(LibTorch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == metadataKey)?.Value;
-        string packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
-            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
-        string?[] candidates =
-        [
-            Environment.GetEnvironmentVariable(variable),
-            AppContext.BaseDirectory,
-            Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native"),
-            baked,
-            Path.Combine(packages, package, "runtimes", "linux-x64", "native"),
-        ];
-        return candidates.FirstOrDefault(c => c is not null && File.Exists(Path.Combine(c, file)))
-            ?? throw new DllNotFoundException($"{file} not found in: {string.Join(", ", candidates.Where(c => c is not null))}");
-    }
-
-    private static string PatchedCopy(string original)
-    {
-        byte[] image = File.ReadAllBytes(original);
-        string cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } xdg
-            ? xdg
-            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        string folder = Path.Combine(cache, "t2r", Convert.ToHexStringLower(SHA256.HashData(image))[..16]);
-        string target = Path.Combine(folder, "libLibTorchSharp.so");
-        if (File.Exists(target))
+        NativeLibrary.Load(folder.File("libc10.so"));
+        nint libtorchCpu = NativeLibrary.Load(folder.File("libtorch_cpu.so"));
+        Version version = LibTorchVersion.Of(libtorchCpu);
+        if (version < OldestSupported)
         {
-            return target;
+            throw new DllNotFoundException($"its version is {version}.");
         }
 
-        MakeWeak(image, "GLIBCXX_3.4.32");
-        Directory.CreateDirectory(folder);
-        string aside = Path.Combine(folder, Path.GetRandomFileName());
-        File.WriteAllBytes(aside, image);
-        File.Move(aside, target, overwrite: true);
-        return target;
-    }
-
-    /// <summary>Sets VER_FLG_WEAK on the needed-version entry called <paramref name="version"/> of a little-endian ELF64 image.</summary>
-    internal static void MakeWeak(byte[] elf, string version)
-    {
-        int sections = (int)BitConverter.ToInt64(elf, 0x28);
-        int size = BitConverter.ToUInt16(elf, 0x3A), count = BitConverter.ToUInt16(elf, 0x3C);
-        for (int i = 0; i < count; i++)
+        if (folder.HasCuda)
         {
-            int header = sections + (i * size);
-            if (BitConverter.ToUInt32(elf, header + 4) != 0x6ffffffe)
-            {
-                continue;
-            }
-
-            int strings = (int)BitConverter.ToInt64(elf, sections + (BitConverter.ToInt32(elf, header + 0x28) * size) + 0x18);
-            int need = (int)BitConverter.ToInt64(elf, header + 0x18);
-            while (true)
-            {
-                int aux = need + BitConverter.ToInt32(elf, need + 8);
-                for (int n = BitConverter.ToUInt16(elf, need + 2); n > 0; n--)
-                {
-                    int at = strings + BitConverter.ToInt32(elf, aux + 8);
-                    int end = Array.IndexOf(elf, (byte)0, at);
-                    if (Encoding.ASCII.GetString(elf, at, end - at) == version)
-                    {
-                        elf[aux + 4] |= 2;
-                        return;
-                    }
-
-                    aux += BitConverter.ToInt32(elf, aux + 12);
-                }
-
-                int next = BitConverter.ToInt32(elf, need + 12);
-                if (next == 0)
-                {
-                    break;
-                }
-
-                need += next;
-            }
+            NativeLibrary.Load(folder.File("libc10_cuda.so"));
+            NativeLibrary.Load(folder.File("libtorch_cuda.so"));
         }
 
-        throw new InvalidDataException($"no needed version {version}");
+        NativeLibrary.Load(folder.File("libtorch.so"));
+        string loadable = LoadableLibTorchSharp.Of(sharp, out nint libTorchSharp);
+        MappedLibraries.RequireOne("libtorch_cpu.so");
+
+        // By name alone the runtime would look beside the program first, and could map a second libtorch.
+        NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? libTorchSharp : 0);
+        NativeLibrary.SetDllImportResolver(typeof(LibTorch).Assembly, (name, _, _) => name == Shim.Library ? libtorchCpu : 0);
+        return new LibTorchReport(folder.Path, folder.ChosenBy, version, folder.HasCuda, loadable, Patched: loadable != sharp);
     }
 }

@@ -1,0 +1,89 @@
+using static TorchSharp.torch;
+
+namespace T2R.Interop;
+
+/// <summary>Operators of libtorch that TorchSharp lacks, or offers without an argument this project needs. All take part in autograd.</summary>
+public static class Dispatcher
+{
+    /// <summary>
+    /// softmax(q kᵀ · scale + mask) v for each head, by the fastest kernel libtorch has for the device (PyTorch:
+    /// <c>torch.nn.functional.scaled_dot_product_attention</c>). Softmax and sums are in fp32 for half types.
+    /// </summary>
+    /// <param name="q_BHTD">Queries, [B, H, T, D].</param>
+    /// <param name="k_BHSD">Keys, [B, G, S, D], G = H or, with <paramref name="enableGqa"/>, a divisor of H: query head h reads key head h / (H / G).</param>
+    /// <param name="v_BHSD">Values, [B, G, S, D] (the last size may differ from D).</param>
+    /// <param name="mask">Broadcast to [B, H, T, S]: bool, true where a query may look, or of q's dtype, added to the scores. A row with nothing to look at gives zeros or NaN by kernel: avoid it.</param>
+    /// <param name="isCausal">Whether query t sees keys 0 … t only, counted from the first key also when T differs from S. Excludes a mask.</param>
+    /// <param name="scale">What scores are multiplied by; null means 1/√D.</param>
+    /// <param name="enableGqa">Whether several query heads may share a key head.</param>
+    /// <returns>[B, H, T, D of the values], in q's dtype.</returns>
+    /// <exception cref="ArgumentException">The shapes do not fit, or both a mask and <paramref name="isCausal"/> are given.</exception>
+    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
+    public static Tensor ScaledDotProductAttention(
+        Tensor q_BHTD, Tensor k_BHSD, Tensor v_BHSD, Tensor? mask = null, bool isCausal = false, double? scale = null, bool enableGqa = false)
+    {
+        ArgumentNullException.ThrowIfNull(q_BHTD);
+        ArgumentNullException.ThrowIfNull(k_BHSD);
+        ArgumentNullException.ThrowIfNull(v_BHSD);
+        RequireAttentionShapes(q_BHTD.shape, k_BHSD.shape, v_BHSD.shape, enableGqa);
+        if (mask is not null && isCausal)
+        {
+            throw new ArgumentException("a mask and isCausal exclude each other: put the causal part into the mask", nameof(mask));
+        }
+
+        // aten::scaled_dot_product_attention(query, key, value, attn_mask=None, dropout_p=0, is_causal=False, *, scale=None, enable_gqa=False)
+        return OperatorCall.Invoke("aten::scaled_dot_product_attention"u8,
+        [
+            OperatorCall.Argument(q_BHTD),
+            OperatorCall.Argument(k_BHSD),
+            OperatorCall.Argument(v_BHSD),
+            OperatorCall.Optional(mask),
+            OperatorCall.Argument(0.0),
+            OperatorCall.Argument(isCausal),
+            OperatorCall.Optional(scale),
+            OperatorCall.Argument(enableGqa),
+        ]);
+    }
+
+    /// <summary>x / √(mean(x²) + eps) · weight over the last dimension (Zhang and Sennrich, arXiv:1910.07467).</summary>
+    /// <param name="x">[…, D].</param>
+    /// <param name="weight">[D], of x's dtype.</param>
+    /// <param name="eps">Added to the mean square.</param>
+    /// <returns>[…, D], in x's dtype; half types are squared and averaged in fp32.</returns>
+    /// <exception cref="ArgumentException">The weight is not one vector of x's last size, or has another dtype.</exception>
+    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
+    public static Tensor RmsNorm(Tensor x, Tensor weight, double eps)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(weight);
+        if (x.dim() == 0 || weight.dim() != 1 || weight.shape[0] != x.shape[^1])
+        {
+            throw new ArgumentException($"the weight is {Shape(weight.shape)}; for x {Shape(x.shape)} it must be one vector of x's last size", nameof(weight));
+        }
+
+        if (weight.dtype != x.dtype)
+        {
+            throw new ArgumentException($"the weight is {weight.dtype} and x is {x.dtype}; they must be alike", nameof(weight));
+        }
+
+        // aten::rms_norm(input, normalized_shape, weight=None, eps=None)
+        return OperatorCall.Invoke("aten::rms_norm"u8,
+            [OperatorCall.Argument(x), OperatorCall.List([weight.shape[0]]), OperatorCall.Optional(weight), OperatorCall.Optional(eps)]);
+    }
+
+    private static void RequireAttentionShapes(long[] q, long[] k, long[] v, bool enableGqa)
+    {
+        if (q is not [long b, long h, _, long d] || k is not [long kb, long g, long s, long kd] || v is not [long vb, long vg, long vs, _]
+            || kb != b || vb != b || kd != d || vs != s || vg != g)
+        {
+            throw new ArgumentException($"attention needs q [B, H, T, D], k [B, G, S, D], v [B, G, S, D]; got q {Shape(q)}, k {Shape(k)}, v {Shape(v)}");
+        }
+
+        if (enableGqa ? g == 0 || h % g != 0 : h != g)
+        {
+            throw new ArgumentException($"{h} query heads cannot share {g} key heads" + (enableGqa ? "" : " without enableGqa"));
+        }
+    }
+
+    private static string Shape(long[] sizes) => $"[{string.Join(", ", sizes)}]";
+}

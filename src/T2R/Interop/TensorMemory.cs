@@ -1,0 +1,95 @@
+using static TorchSharp.torch;
+
+namespace T2R.Interop;
+
+/// <summary>The bytes behind a tensor, and tensors over bytes that belong to someone else.</summary>
+public static unsafe class TensorMemory
+{
+    /// <summary>The address of the tensor's first element, on its device, its storage offset counted. Valid while the tensor lives.</summary>
+    /// <param name="tensor">Any dense tensor of any shape.</param>
+    public static nint DataPointer(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        Shim.Check(Shim.aoti_torch_get_data_ptr(tensor.Handle, out nint address), "the address of a tensor");
+        return address;
+    }
+
+    /// <summary>The elements of a contiguous CPU tensor in place, row-major. Valid while the tensor lives: keep a reference to it.</summary>
+    /// <param name="tensor">Of any shape; scalars give one element.</param>
+    /// <typeparam name="T">The dtype's own type; or an unsigned integer of its size for the raw bits, as <see cref="ushort"/> for bfloat16.</typeparam>
+    /// <exception cref="ArgumentException">The tensor is not on the CPU, not contiguous, too long for a span, or its dtype is not <typeparamref name="T"/>.</exception>
+    public static Span<T> AsSpan<T>(Tensor tensor)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (tensor.device_type != TorchSharp.DeviceType.CPU)
+        {
+            throw new ArgumentException($"the tensor is on {tensor.device}; a span needs it on the CPU: copy it with cpu()", nameof(tensor));
+        }
+
+        if (!tensor.is_contiguous())
+        {
+            throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] has strides [{string.Join(", ", tensor.stride())}]; a span needs it contiguous", nameof(tensor));
+        }
+
+        if (!CanRead<T>(tensor.dtype))
+        {
+            throw new ArgumentException($"the tensor's dtype is {tensor.dtype}, whose elements are not {typeof(T).Name}", nameof(tensor));
+        }
+
+        if (tensor.numel() > int.MaxValue)
+        {
+            throw new ArgumentException($"the tensor has {tensor.numel()} elements, more than a span can hold: take a slice of it", nameof(tensor));
+        }
+
+        return new Span<T>((void*)DataPointer(tensor), (int)tensor.numel());
+    }
+
+    /// <summary>A contiguous CPU tensor over memory that stays the caller's: nothing is copied, and disposing the tensor frees nothing of it.</summary>
+    /// <param name="address">The first element; the memory must outlive the tensor and every view of it. Writing to the tensor writes there.</param>
+    /// <param name="shape">The sizes, none negative; empty for a scalar.</param>
+    /// <param name="dtype">The elements' type; the address should be aligned to it.</param>
+    /// <exception cref="ArgumentException">A size is negative, or the address is null and the tensor is not empty.</exception>
+    public static Tensor FromMapped(nint address, ReadOnlySpan<long> shape, ScalarType dtype)
+    {
+        Span<long> strides = stackalloc long[shape.Length];
+        long stride = 1;
+        bool empty = false;
+        for (int i = shape.Length - 1; i >= 0; i--)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(shape[i], nameof(shape));
+            strides[i] = stride;
+            stride = checked(stride * Math.Max(shape[i], 1));
+            empty |= shape[i] == 0;
+        }
+
+        if (address == 0 && !empty)
+        {
+            throw new ArgumentException("a tensor with elements needs memory", nameof(address));
+        }
+
+        // TorchSharp's ScalarType and DeviceType have the numbers of libtorch's; layout 0 is strided.
+        fixed (long* sizes = shape, steps = strides)
+        {
+            int code = Shim.aoti_torch_create_tensor_from_blob_v2(address, shape.Length, sizes, steps, 0, (int)dtype, (int)TorchSharp.DeviceType.CPU, 0, out nint handle, 0, null, 0);
+            Shim.Check(code, $"a tensor [{string.Join(", ", shape.ToArray())}] of {dtype} over memory");
+            return Tensor.UnsafeCreateTensor(handle);
+        }
+    }
+
+    private static bool CanRead<T>(ScalarType dtype)
+        where T : unmanaged => dtype switch
+        {
+            ScalarType.Byte => typeof(T) == typeof(byte),
+            ScalarType.Bool => typeof(T) == typeof(bool) || typeof(T) == typeof(byte),
+            ScalarType.Int8 => typeof(T) == typeof(sbyte) || typeof(T) == typeof(byte),
+            ScalarType.Int16 => typeof(T) == typeof(short) || typeof(T) == typeof(ushort),
+            ScalarType.Float16 => typeof(T) == typeof(Half) || typeof(T) == typeof(ushort),
+            ScalarType.BFloat16 => typeof(T) == typeof(ushort),
+            ScalarType.Int32 => typeof(T) == typeof(int) || typeof(T) == typeof(uint),
+            ScalarType.Float32 => typeof(T) == typeof(float) || typeof(T) == typeof(uint),
+            ScalarType.Int64 => typeof(T) == typeof(long) || typeof(T) == typeof(ulong),
+            ScalarType.Float64 => typeof(T) == typeof(double) || typeof(T) == typeof(ulong),
+            _ => false,
+        };
+}
