@@ -1,41 +1,59 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.Runtime.InteropServices;
+using T2R.Cli.Verbs;
 
 namespace T2R.Cli;
 
-/// <summary>The verbs, and what becomes of their failures: 0 done, 1 the world failed, 2 the user's input is wrong.</summary>
+/// <summary>The verbs, and what becomes of their failures: 0 done, 1 the world failed or the user stopped it, 2 the user's input is wrong.</summary>
 internal static class CommandLine
 {
+    private static readonly string[] Examples = ["t2r doctor"];
+
+    public static RootCommand Create()
+    {
+        var root = new RootCommand("Turns a pretrained Transformer into a recurrent network that generates in constant memory.")
+        {
+            DoctorVerb.Create(),
+            VersionVerb.Create(),
+        };
+        HelpOption help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, Examples);
+        return root;
+    }
+
     public static int Run(string[] args)
     {
-        var root = new RootCommand("Turns a pretrained Transformer into a recurrent network that generates in constant memory.");
-        ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0)
+        RootCommand root = Create();
+        if (args.Length == 0)
         {
-            foreach (var error in parsed.Errors)
-            {
-                Console.Error.WriteLine($"error: {error.Message}");
-            }
-
+            root.Parse(["--help"]).Invoke();
             return 2;
         }
 
+        ParseResult parsed = root.Parse(args);
+        if (ParseMistakes.Of(parsed) is { Count: > 0 } mistakes)
+        {
+            return Failure.Report(new UserErrorException(mistakes), hint: $"`{ParseMistakes.PathOf(parsed)} --help` says what it takes.");
+        }
+
+        using var stop = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = CancelOn(PosixSignal.SIGINT, stop), terminate = CancelOn(PosixSignal.SIGTERM, stop);
         try
         {
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var plain = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            return parsed.InvokeAsync(plain, stop.Token).GetAwaiter().GetResult();
         }
-        catch (UserErrorException e)
+        catch (Exception e)
         {
-            foreach (string problem in e.Problems)
-            {
-                Console.Error.WriteLine($"error: {problem}");
-            }
-
-            return 2;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or OutOfMemoryException or DllNotFoundException)
-        {
-            Console.Error.WriteLine($"error: {e.Message}");
-            return 1;
+            return Failure.Report(e);
         }
     }
+
+    // The first signal asks the verb to end in order; a second one finds no handler and ends the process at once.
+    private static PosixSignalRegistration CancelOn(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = !stop.IsCancellationRequested;
+        stop.Cancel();
+    });
 }

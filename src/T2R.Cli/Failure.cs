@@ -1,0 +1,62 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+
+namespace T2R.Cli;
+
+/// <summary>What the user reads when a verb fails, and the exit code.</summary>
+internal static class Failure
+{
+    private const int NoSpaceLeft = 28; // ENOSPC; .NET carries errno in HResult on Unix
+    private const string DebugVariable = "T2R_DEBUG";
+
+    /// <summary>Writes the failure to standard error.</summary>
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="hint">A last line for a user's error.</param>
+    /// <returns>2 for what the user can correct, 1 for everything else.</returns>
+    public static int Report(Exception exception, string? hint = null)
+    {
+        Exception e = Innermost(exception);
+        foreach (string sentence in Sentences(e))
+        {
+            Screen.Error(sentence);
+        }
+
+        if (hint is not null)
+        {
+            Screen.Note(hint);
+        }
+
+        if (Environment.GetEnvironmentVariable(DebugVariable) == "1")
+        {
+            Screen.Note(exception.ToString());
+        }
+
+        return e is UserErrorException ? 2 : 1;
+    }
+
+    internal static IReadOnlyList<string> Sentences(Exception e) => e switch
+    {
+        UserErrorException user => user.Problems,
+        OperationCanceledException => ["stopped"],
+        IOException { HResult: NoSpaceLeft } => [$"no space left on device: {e.Message}"],
+        IOException or UnauthorizedAccessException or DllNotFoundException => [e.Message],
+        OutOfMemoryException => ["out of memory"],
+
+        // libtorch's text goes on with its own stack.
+        ExternalException => [FirstLine(e.Message), $"That is what libtorch said; {DebugVariable}=1 shows where it was called."],
+        _ => [$"{e.GetType().Name}: {FirstLine(e.Message)}", $"This should not happen; {DebugVariable}=1 shows where it did."],
+    };
+
+    private static string FirstLine(string text) => text.Split('\n')[0].Trim();
+
+    // Wrappers that only say that something else was thrown.
+    private static Exception Innermost(Exception e)
+    {
+        while (e is AggregateException or TargetInvocationException or TypeInitializationException && e.InnerException is { } inner)
+        {
+            e = inner;
+        }
+
+        return e;
+    }
+}

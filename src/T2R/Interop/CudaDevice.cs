@@ -1,0 +1,12 @@
+namespace T2R.Interop;
+
+/// <summary>A CUDA device as the driver describes it.</summary>
+/// <param name="Index">Its number among the devices this process may see, the one torch uses.</param>
+/// <param name="Name">Its product name.</param>
+/// <param name="Memory">Its memory in bytes.</param>
+/// <param name="ComputeCapability">Its architecture, such as 9.0.</param>
+public sealed record CudaDevice(int Index, string Name, long Memory, Version ComputeCapability)
+{
+    /// <summary>The devices in order; none when there is no driver or it finds none.</summary>
+    public static IReadOnlyList<CudaDevice> All() => CudaDriver.IsPresent ? CudaDriver.Devices() : [];
+}

@@ -1,0 +1,58 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace T2R.Interop;
+
+/// <summary>The few functions of the CUDA driver API (cuda.h) that describe devices. Each returns 0 or an error's number.</summary>
+internal static unsafe partial class CudaDriver
+{
+    private const string Library = "libcuda.so.1";
+    private const int Major = 75, Minor = 76; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
+
+    /// <summary>Whether the driver is installed and starts.</summary>
+    public static bool IsPresent { get; } = NativeLibrary.TryLoad(Library, out _) && cuInit(0) == 0;
+
+    /// <exception cref="InvalidOperationException">The driver reports an error.</exception>
+    public static CudaDevice[] Devices()
+    {
+        Check(cuDeviceGetCount(out int count), nameof(cuDeviceGetCount));
+        return [.. Enumerable.Range(0, count).Select(Describe)];
+    }
+
+    private static CudaDevice Describe(int index)
+    {
+        Check(cuDeviceGet(out int device, index), nameof(cuDeviceGet));
+        byte* name = stackalloc byte[256];
+        Check(cuDeviceGetName(name, 256, device), nameof(cuDeviceGetName));
+        Check(cuDeviceTotalMem_v2(out nuint bytes, device), nameof(cuDeviceTotalMem_v2));
+        Check(cuDeviceGetAttribute(out int major, Major, device), nameof(cuDeviceGetAttribute));
+        Check(cuDeviceGetAttribute(out int minor, Minor, device), nameof(cuDeviceGetAttribute));
+        return new CudaDevice(index, Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), (long)bytes, new Version(major, minor));
+    }
+
+    private static void Check(int code, string function)
+    {
+        if (code != 0)
+        {
+            throw new InvalidOperationException($"the CUDA driver's {function} failed with error {code}");
+        }
+    }
+
+    [LibraryImport(Library)]
+    private static partial int cuInit(uint flags);
+
+    [LibraryImport(Library)]
+    private static partial int cuDeviceGetCount(out int count);
+
+    [LibraryImport(Library)]
+    private static partial int cuDeviceGet(out int device, int index);
+
+    [LibraryImport(Library)]
+    private static partial int cuDeviceGetName(byte* name, int length, int device);
+
+    [LibraryImport(Library)]
+    private static partial int cuDeviceTotalMem_v2(out nuint bytes, int device);
+
+    [LibraryImport(Library)]
+    private static partial int cuDeviceGetAttribute(out int value, int attribute, int device);
+}
