@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using T2R.Cli;
+using Xunit;
+
+namespace T2R.Tests.Cli;
+
+public class CommandLineTests
+{
+    private static readonly Dictionary<string, string?> NoLibTorch = new() { ["T2R_LIBTORCH"] = "/nowhere" };
+
+    public static TheoryData<string> Verbs => [.. CommandLine.Create().Subcommands.Select(c => c.Name)];
+
+    [Theory]
+    [MemberData(nameof(Verbs))]
+    public void Every_verb_has_examples_that_parse(string name)
+    {
+        Verb verb = Assert.IsType<Verb>(CommandLine.Create().Subcommands.Single(c => c.Name == name));
+        Assert.NotEmpty(verb.Examples);
+        Assert.All(verb.Examples, example =>
+        {
+            string[] words = [.. CommandLineParser.SplitCommandLine(example).SkipWhile(w => w.Contains('='))];
+            Assert.Equal(["t2r", name], words[..2]);
+            Assert.Empty(ParseMistakes.Of(CommandLine.Create().Parse(words[1..])));
+        });
+    }
+
+    [Fact]
+    public async Task Help_lists_the_verbs_and_does_not_load_libtorch()
+    {
+        var (code, output, error) = await T2rProcess.Run(["--help"], NoLibTorch);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Contains("doctor", output);
+        Assert.Contains("Examples:", output);
+    }
+
+    [Fact]
+    public async Task A_verbs_help_ends_with_its_examples()
+    {
+        var (code, output, _) = await T2rProcess.Run(["doctor", "--help"], NoLibTorch);
+        Assert.Equal(0, code);
+        Assert.Matches(@"Examples:\s+t2r doctor\s", output);
+    }
+
+    [Fact]
+    public async Task Without_a_verb_the_help_is_shown_and_the_exit_code_is_2()
+    {
+        var (code, output, _) = await T2rProcess.Run([]);
+        Assert.Equal(2, code);
+        Assert.Contains("Examples:", output);
+    }
+
+    [Fact]
+    public async Task A_mistyped_command_line_exits_with_2_and_writes_nothing_to_standard_output()
+    {
+        var (code, output, error) = await T2rProcess.Run(["doctr"]);
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains("did you mean 'doctor'?", error);
+    }
+
+    [Theory]
+    [InlineData("doctor --jsn", "'--jsn' is not an option of `t2r doctor`; did you mean '--json'?")]
+    [InlineData("doctor --frob", "'--frob' is not an option of `t2r doctor`; its options: --json, --help")]
+    [InlineData("doctor a", "'a' is one argument too many for `t2r doctor`")]
+    [InlineData("frobnicate --help", "'frobnicate' is not a verb of t2r")]
+    public void A_mistake_is_named_with_what_was_meant(string line, string expected) =>
+        Assert.StartsWith(expected, Assert.Single(ParseMistakes.Of(CommandLine.Create().Parse(line))));
+
+    [Fact]
+    public void All_mistakes_are_named_at_once() =>
+        Assert.Equal(3, ParseMistakes.Of(CommandLine.Create().Parse("doctor --jsn a --frob")).Count);
+
+    [Fact]
+    public void An_option_mistyped_where_an_argument_may_stand_is_not_taken_for_it()
+    {
+        var root = new RootCommand { new Command("convert") { new Argument<string>("SOURCE"), new Option<string>("--out") { Required = true } } };
+        IReadOnlyList<string> mistakes = ParseMistakes.Of(root.Parse("convert --uot DIR"));
+        Assert.Contains("'--uot' is not an option of `t2r convert`; did you mean '--out'?", mistakes);
+        Assert.Contains(mistakes, m => m.Contains("'--out' is required"));
+    }
+
+    [Fact]
+    public void The_value_of_an_option_may_look_like_an_option()
+    {
+        var root = new RootCommand { new Command("generate") { new Argument<string>("MODEL"), new Option<string>("--prompt") } };
+        Assert.Empty(ParseMistakes.Of(root.Parse(["generate", "m", "--prompt", "- a list"])));
+    }
+}

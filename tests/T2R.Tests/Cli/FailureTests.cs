@@ -1,0 +1,29 @@
+using T2R.Cli;
+using Xunit;
+
+namespace T2R.Tests.Cli;
+
+public class FailureTests
+{
+    [Fact]
+    public void A_full_disk_is_called_that()
+    {
+        Exception full = Assert.ThrowsAny<IOException>(() => File.WriteAllText("/dev/full", "x"));
+        Assert.Equal(["no space left on device: No space left on device : '/dev/full'"], Failure.Sentences(full));
+    }
+
+    [Fact]
+    public void Every_problem_of_the_user_is_a_sentence() =>
+        Assert.Equal(["a", "b"], Failure.Sentences(new UserErrorException(["a", "b"])));
+
+    [Fact]
+    public void Stopping_is_said_in_a_word() => Assert.Equal(["stopped"], Failure.Sentences(new OperationCanceledException()));
+
+    [Fact]
+    public void What_should_not_happen_is_named_by_type_and_message_and_says_how_to_see_where()
+    {
+        IReadOnlyList<string> sentences = Failure.Sentences(new ArithmeticException("odd\nmore"));
+        Assert.Equal("ArithmeticException: odd", sentences[0]);
+        Assert.Contains("T2R_DEBUG=1", sentences[1]);
+    }
+}
