@@ -45,6 +45,18 @@ public static unsafe class TensorMemory
         return new Span<T>((void*)DataPointer(tensor), (int)tensor.numel());
     }
 
+    /// <summary>The bytes of a contiguous CPU tensor in place, whatever its dtype. Valid while the tensor lives: keep a reference to it.</summary>
+    /// <param name="tensor">Of any shape, at most 2 GiB.</param>
+    /// <exception cref="ArgumentException">The tensor is not on the CPU or not contiguous.</exception>
+    /// <exception cref="OverflowException">The tensor is too long for a span.</exception>
+    public static Span<byte> Bytes(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        return tensor.device_type == TorchSharp.DeviceType.CPU && tensor.is_contiguous()
+            ? new Span<byte>((void*)DataPointer(tensor), checked((int)(tensor.numel() * tensor.element_size())))
+            : throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] is on {tensor.device}; its bytes need it contiguous on the CPU", nameof(tensor));
+    }
+
     /// <summary>A contiguous CPU tensor over memory that stays the caller's: nothing is copied, and disposing the tensor frees nothing of it.</summary>
     /// <param name="address">The first element; the memory must outlive the tensor and every view of it. Writing to the tensor writes there.</param>
     /// <param name="shape">The sizes, none negative; empty for a scalar.</param>

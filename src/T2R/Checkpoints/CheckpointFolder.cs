@@ -1,0 +1,95 @@
+using static TorchSharp.torch;
+
+namespace T2R.Checkpoints;
+
+/// <summary>
+/// The weights in a Hugging Face folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names. Opening reads headers only.
+/// </summary>
+public sealed class CheckpointFolder : IDisposable
+{
+    internal const string SingleFileName = "model.safetensors";
+    private readonly List<SafeTensorsFile> _files;
+    private readonly OrderedDictionary<string, TensorEntry> _entries = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SafeTensorsFile> _fileOf = new(StringComparer.Ordinal);
+
+    private CheckpointFolder(string path, List<SafeTensorsFile> files)
+    {
+        Path = path;
+        _files = files;
+        foreach (SafeTensorsFile file in files)
+        {
+            foreach (TensorEntry entry in file.Entries)
+            {
+                _entries.Add(entry.Name, entry);
+                _fileOf.Add(entry.Name, file);
+            }
+        }
+    }
+
+    /// <summary>The folder, as it was given.</summary>
+    public string Path { get; }
+
+    /// <summary>Every tensor by name; enumerated file by file in the order of the data, so that reading in this order is sequential.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Entries => _entries;
+
+    /// <summary>Bytes of all tensors.</summary>
+    public long TotalBytes => _entries.Values.Sum(e => e.ByteCount);
+
+    /// <summary>Maps every weight file of a folder and checks that index and files agree.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <returns>The open folder; dispose it when no view of it is used any more.</returns>
+    /// <exception cref="UserErrorException">The folder or its weights are missing or wrong; holds every problem of every file.</exception>
+    public static CheckpointFolder Open(string folder)
+    {
+        if (!Directory.Exists(folder))
+        {
+            throw new UserErrorException(File.Exists(folder)
+                ? $"{folder}: this is a file, expected the folder of a checkpoint (config.json and model.safetensors)."
+                : $"{folder}: there is no such folder; check the path.");
+        }
+
+        string single = System.IO.Path.Combine(folder, SingleFileName);
+        if (File.Exists(single))
+        {
+            return new CheckpointFolder(folder, [SafeTensorsFile.Open(single)]);
+        }
+
+        string index = System.IO.Path.Combine(folder, ShardIndex.FileName);
+        return File.Exists(index) ? new CheckpointFolder(folder, Shards.Open(folder, index)) : throw WithoutWeights(folder);
+    }
+
+    /// <summary>A CPU tensor over the mapped file: see <see cref="SafeTensorsFile.View"/>; valid while the folder is open.</summary>
+    /// <param name="name">A tensor's name.</param>
+    /// <returns>The tensor, owned by the current dispose scope.</returns>
+    /// <exception cref="UserErrorException">The folder has none of that name.</exception>
+    public Tensor View(string name) => Holder(name).View(name);
+
+    /// <summary>The path of the file that holds a tensor.</summary>
+    /// <param name="name">A tensor's name.</param>
+    /// <returns>The path.</returns>
+    /// <exception cref="UserErrorException">The folder has none of that name.</exception>
+    public string FileOf(string name) => Holder(name).Path;
+
+    /// <summary>Ends the mappings; views must not be touched any more.</summary>
+    public void Dispose() => _files.ForEach(f => f.Dispose());
+
+    private SafeTensorsFile Holder(string name) =>
+        _fileOf.TryGetValue(name, out SafeTensorsFile? file) ? file : throw new UserErrorException($"{Path}: there is no tensor '{name}' in the checkpoint.");
+
+    private static UserErrorException WithoutWeights(string folder)
+    {
+        string expected = $"expected {SingleFileName} or {ShardIndex.FileName}";
+        string[] pickles = [.. Directory.EnumerateFiles(folder, "pytorch_model*.bin").Select(f => System.IO.Path.GetFileName(f)).Order()];
+        if (pickles.Length > 0)
+        {
+            return new UserErrorException(
+                $"{folder}: the weights are in the old pickle format ({pickles[0]}), {expected}; convert them once in Python: "
+                + "AutoModelForCausalLM.from_pretrained(folder, dtype='auto').save_pretrained(new_folder, safe_serialization=True).");
+        }
+
+        string[] shards = [.. Directory.EnumerateFiles(folder, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order()];
+        return new UserErrorException(shards.Length > 0
+            ? $"{folder}: there is {shards[0]} but no index, {expected}; fetch {ShardIndex.FileName} too, or rename a single file to {SingleFileName}."
+            : $"{folder}: there are no weights, {expected}; check the path, or fetch the checkpoint again.");
+    }
+}

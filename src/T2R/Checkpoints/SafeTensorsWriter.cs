@@ -1,0 +1,167 @@
+using System.Buffers.Binary;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using static TorchSharp.torch;
+
+namespace T2R.Checkpoints;
+
+/// <summary>
+/// Writes a SafeTensors file whose tensors are known beforehand: the header at once, then each tensor when it comes, in any order. Nothing is held in memory.
+/// Equal plans and tensors give equal bytes. The data lies in the plan's order, larger element types first, so that every tensor is aligned.
+/// </summary>
+public sealed class SafeTensorsWriter
+{
+    private readonly Stream _output;
+    private readonly long _start;
+    private readonly Dictionary<string, TensorEntry> _pending;
+
+    /// <summary>Writes the header.</summary>
+    /// <param name="output">A stream that can seek; best an unbuffered FileStream, for the writes are large. The caller disposes it.</param>
+    /// <param name="plan">The tensors to come.</param>
+    /// <param name="metadata">For <c>__metadata__</c>, in this order; null for none.</param>
+    /// <exception cref="ArgumentException">A name occurs twice or is <c>__metadata__</c>.</exception>
+    public SafeTensorsWriter(Stream output, IEnumerable<TensorSpec> plan, IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        List<TensorEntry> entries = Layout(plan);
+        _pending = entries.ToDictionary(e => e.Name, StringComparer.Ordinal);
+        byte[] header = Header(entries, metadata);
+        output.Write(header);
+        _output = output;
+        _start = output.Position;
+        DataBytes = entries.Sum(e => e.ByteCount);
+    }
+
+    /// <summary>Bytes of all tensors in the plan.</summary>
+    public long DataBytes { get; }
+
+    /// <summary>Whether every tensor of the plan has been written.</summary>
+    public bool IsComplete => _pending.Count == 0;
+
+    /// <summary>Writes a tensor from any device and of any strides, 16 MiB at a time; nothing is converted.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="tensor">Of the plan's dtype and shape.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Write(string name, Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        TensorEntry entry = Pending(name);
+        if (tensor.dtype != entry.Dtype || !tensor.shape.AsSpan().SequenceEqual(entry.Shape.AsSpan()))
+        {
+            throw new ArgumentException(
+                $"tensor '{name}' is {tensor.dtype} [{string.Join(',', tensor.shape)}], the plan says {entry.Dtype} [{string.Join(',', entry.Shape)}]", nameof(tensor));
+        }
+
+        _output.Position = _start + entry.Offset;
+        TensorSlices.ForEach(tensor, _output.Write);
+        _pending.Remove(name);
+    }
+
+    /// <summary>Writes a tensor's bytes.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="bytes">Little-endian, row-major, as many as the plan says.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or not of this size, or it was written already.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Write(string name, ReadOnlySpan<byte> bytes)
+    {
+        TensorEntry entry = Pending(name);
+        if (bytes.Length != entry.ByteCount)
+        {
+            throw new ArgumentException($"tensor '{name}' has {bytes.Length} bytes, the plan says {entry.ByteCount}", nameof(bytes));
+        }
+
+        _output.Position = _start + entry.Offset;
+        _output.Write(bytes);
+        _pending.Remove(name);
+    }
+
+    /// <summary>Ends the file; without this call it must not be used.</summary>
+    /// <exception cref="InvalidOperationException">A tensor of the plan was not written.</exception>
+    public void Finish()
+    {
+        if (!IsComplete)
+        {
+            throw new InvalidOperationException($"{_pending.Count} tensors of the plan were not written, such as '{_pending.Keys.First()}'");
+        }
+
+        _output.Flush();
+    }
+
+    private TensorEntry Pending(string name) =>
+        _pending.TryGetValue(name, out TensorEntry? entry)
+            ? entry
+            : throw new ArgumentException($"tensor '{name}' is not in the plan, or was written already", nameof(name));
+
+    private static List<TensorEntry> Layout(IEnumerable<TensorSpec> plan)
+    {
+        var entries = new List<TensorEntry>();
+        long offset = 0;
+        foreach (TensorSpec spec in plan.OrderByDescending(s => ElementType.Size(s.Dtype)))
+        {
+            if (spec.Name == SafeTensorsHeader.MetadataKey || spec.Shape.Any(size => size < 0))
+            {
+                throw new ArgumentException($"'{spec.Name}' [{string.Join(',', spec.Shape)}] cannot be a tensor in a SafeTensors file", nameof(plan));
+            }
+
+            entries.Add(new TensorEntry(spec.Name, spec.Dtype, spec.Shape, offset, spec.ByteCount));
+            offset = checked(offset + spec.ByteCount);
+        }
+
+        return entries;
+    }
+
+    private static byte[] Header(List<TensorEntry> entries, IReadOnlyDictionary<string, string>? metadata)
+    {
+        using var stream = new MemoryStream();
+        stream.Write(stackalloc byte[8]);
+        using (var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            if (metadata is not null)
+            {
+                json.WriteStartObject(SafeTensorsHeader.MetadataKey);
+                foreach (var (key, value) in metadata)
+                {
+                    json.WriteString(key, value);
+                }
+
+                json.WriteEndObject();
+            }
+
+            foreach (TensorEntry entry in entries)
+            {
+                WriteEntry(json, entry);
+            }
+
+            json.WriteEndObject();
+        }
+
+        while (stream.Length % 8 != 0)
+        {
+            stream.WriteByte((byte)' ');
+        }
+
+        byte[] header = stream.ToArray();
+        BinaryPrimitives.WriteInt64LittleEndian(header, header.Length - 8);
+        return header;
+    }
+
+    private static void WriteEntry(Utf8JsonWriter json, TensorEntry entry)
+    {
+        json.WriteStartObject(entry.Name);
+        json.WriteString("dtype", ElementType.Name(entry.Dtype));
+        json.WriteStartArray("shape");
+        foreach (long size in entry.Shape)
+        {
+            json.WriteNumberValue(size);
+        }
+
+        json.WriteEndArray();
+        json.WriteStartArray("data_offsets");
+        json.WriteNumberValue(entry.Offset);
+        json.WriteNumberValue(entry.Offset + entry.ByteCount);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace T2R.Interop;
+
+/// <summary>The calls of Linux's C library that .NET does not offer: folders as file descriptors, locks on them, and an exchanging rename.</summary>
+internal static partial class Posix
+{
+    private const int OpenReadOnly = 0, OpenCloseOnExec = 0x80000;
+    private const int LockExclusive = 2, LockNonBlocking = 4;
+    private const int AtCurrentFolder = -100;
+    private const uint RenameExchange = 2;
+    private const int NoSuchSystemCall = 38, NotSupported = 95, InvalidArgument = 22, CrossDevice = 18;
+
+    /// <summary>Takes the lock of a file or folder without waiting; closing the handle, or the process's end, gives it back.</summary>
+    /// <returns>The handle, or null when another process holds the lock or the path is gone.</returns>
+    internal static SafeFileHandle? TryLock(string path)
+    {
+        SafeFileHandle handle = Open(path, OpenReadOnly | OpenCloseOnExec, 0);
+        if (!handle.IsInvalid && FLock(handle, LockExclusive | LockNonBlocking) == 0)
+        {
+            return handle;
+        }
+
+        handle.Dispose();
+        return null;
+    }
+
+    /// <summary>Waits until a file's data, or a folder's list of names, is on the disk.</summary>
+    /// <exception cref="IOException">The disk refused; the error number is the exception's HResult.</exception>
+    internal static void Sync(string path)
+    {
+        using SafeFileHandle handle = Open(path, OpenReadOnly | OpenCloseOnExec, 0);
+        if (handle.IsInvalid || FSync(handle) != 0)
+        {
+            int error = Marshal.GetLastPInvokeError();
+            if (error != InvalidArgument)
+            {
+                throw Failure($"cannot flush '{path}' to the disk", error);
+            }
+        }
+    }
+
+    /// <summary>Renames; the target may be absent, or, if both are folders, an empty folder.</summary>
+    /// <exception cref="IOException">The system refused.</exception>
+    internal static void Move(string from, string to)
+    {
+        if (Rename(from, to) != 0)
+        {
+            throw Failure($"cannot rename '{from}' to '{to}'", Marshal.GetLastPInvokeError());
+        }
+    }
+
+    /// <summary>Swaps two existing paths in one step, so that no moment shows neither.</summary>
+    /// <returns>False where the file system cannot.</returns>
+    /// <exception cref="IOException">The system refused for another reason.</exception>
+    internal static bool TryExchange(string a, string b)
+    {
+        if (RenameAt2(AtCurrentFolder, a, AtCurrentFolder, b, RenameExchange) == 0)
+        {
+            return true;
+        }
+
+        int error = Marshal.GetLastPInvokeError();
+        return error is NoSuchSystemCall or NotSupported or InvalidArgument or CrossDevice
+            ? false
+            : throw Failure($"cannot exchange '{a}' and '{b}'", error);
+    }
+
+    internal static IOException Failure(string what, int error) => new($"{what}: {Marshal.GetPInvokeErrorMessage(error)}", error);
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial SafeFileHandle Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int FLock(SafeFileHandle handle, int operation);
+
+    [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
+    private static partial int FSync(SafeFileHandle handle);
+
+    [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Rename(string from, string to);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt2(int fromFolder, string from, int toFolder, string to, uint flags);
+}
