@@ -1,0 +1,45 @@
+using T2R.Ops;
+using T2R.Ops.GatedSlot;
+using static TorchSharp.torch;
+
+namespace T2R.Mixers;
+
+/// <summary>
+/// Gated Slot Attention (Zhang et al., NeurIPS 2024, section 3): q, k, v pass through silu; the gate g = logsigmoid(f)/τ, the write s = 1 − e^g; the operator's
+/// output passes through silu and one norm over all heads before the output projection. No positions, no bias, scale 1.
+/// </summary>
+/// <param name="config">Its shape.</param>
+/// <param name="q_proj">Queries, <c>[H·d, D]</c>.</param>
+/// <param name="k_proj">Keys, <c>[Hkv·d, D]</c>.</param>
+/// <param name="v_proj">Values, <c>[Hkv·d, D]</c>.</param>
+/// <param name="f_proj">Forget gate logits, <c>[Hkv·M, D]</c>, kv head major.</param>
+/// <param name="g_norm">Weight of the output norm, <c>[H·d]</c>.</param>
+/// <param name="o_proj">Output, <c>[D, H·d]</c>.</param>
+public sealed class GatedSlotAttention(
+    GatedSlotAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor f_proj, Tensor g_norm, Tensor o_proj) : ITokenMixer
+{
+    /// <inheritdoc />
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state)
+    {
+        using var scope = NewDisposeScope();
+        long batch = x_BTD.shape[0], length = x_BTD.shape[1];
+        var q = nn.functional.silu(Heads(q_proj, config.Heads, config.HeadDim));
+        var k = nn.functional.silu(Heads(k_proj, config.KeyValueHeads, config.HeadDim));
+        var v = nn.functional.silu(Heads(v_proj, config.KeyValueHeads, config.HeadDim));
+        var logit = Heads(f_proj, config.KeyValueHeads, config.Slots);
+        // Gates in fp32, the write as −expm1: in bf16, 1 − e^g is nothing once the gate is open.
+        var g = nn.functional.logsigmoid(logit.dtype == ScalarType.Float64 ? logit : logit.to(ScalarType.Float32)) / config.GateLogitNormalizer;
+        var s = g.expm1().neg();
+
+        var carried = state as GatedSlotLayerState;
+        var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT);
+        carried?.Replace(final);
+        o = RmsNorm.Apply(nn.functional.silu(o.reshape(batch, length, config.QuerySize)), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
+        return nn.functional.linear(o, o_proj).MoveToOuterDisposeScope();
+
+        Tensor Heads(Tensor weight, int heads, int width) => nn.functional.linear(x_BTD, weight).view(batch, length, heads, width);
+    }
+
+    /// <inheritdoc />
+    public IMixerState CreateState(long batch) => new GatedSlotLayerState(batch, config, q_proj.device);
+}

@@ -1,0 +1,40 @@
+using static TorchSharp.torch;
+
+namespace T2R.Mixers;
+
+/// <summary>Causal softmax attention with grouped heads and rotary positions: what a pretrained block comes with.</summary>
+/// <param name="config">Its shape.</param>
+/// <param name="q_proj">Queries, <c>[H·d, D]</c>.</param>
+/// <param name="k_proj">Keys, <c>[Hkv·d, D]</c>.</param>
+/// <param name="v_proj">Values, <c>[Hkv·d, D]</c>.</param>
+/// <param name="o_proj">Output, <c>[D, H·d]</c>.</param>
+public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor o_proj) : ITokenMixer
+{
+    /// <inheritdoc />
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state)
+    {
+        using var scope = NewDisposeScope();
+        long batch = x_BTD.shape[0], length = x_BTD.shape[1];
+        var (cos, sin) = context.Rotary(config.RopeTheta, config.HeadDim, x_BTD.dtype);
+        var q = RotaryEmbedding.Apply(Heads(q_proj, config.Heads), cos, sin).transpose(1, 2);
+        var k = RotaryEmbedding.Apply(Heads(k_proj, config.KeyValueHeads), cos, sin).transpose(1, 2);
+        var v = Heads(v_proj, config.KeyValueHeads).transpose(1, 2);
+        if (state is not null)
+        {
+            (k, v) = ((KeyValueCache)state).Append(k, v);
+        }
+
+        var mask = context.Mask(config.SlidingWindow);
+        var o = nn.functional.scaled_dot_product_attention(q, Repeat(k), Repeat(v), mask, 0, is_casual: mask is null && length > 1);
+        return nn.functional.linear(o.transpose(1, 2).reshape(batch, length, config.QuerySize), o_proj).MoveToOuterDisposeScope();
+
+        Tensor Heads(Tensor weight, int heads) => nn.functional.linear(x_BTD, weight).view(batch, length, heads, config.HeadDim);
+    }
+
+    /// <inheritdoc />
+    public IMixerState CreateState(long batch) => new KeyValueCache();
+
+    // The fused kernels want as many key heads as query heads.
+    private Tensor Repeat(Tensor x_BHSd) =>
+        config.Heads == config.KeyValueHeads ? x_BHSd : x_BHSd.repeat_interleave(config.Heads / config.KeyValueHeads, 1);
+}

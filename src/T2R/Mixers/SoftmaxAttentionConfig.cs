@@ -1,0 +1,10 @@
+namespace T2R.Mixers;
+
+/// <summary>Causal softmax attention with grouped heads and rotary positions, as in Mistral and Llama.</summary>
+/// <param name="Heads">Query heads, H.</param>
+/// <param name="KeyValueHeads">Key and value heads, Hkv.</param>
+/// <param name="HeadDim">Width of a head.</param>
+/// <param name="RopeTheta">Base of the rotary frequencies.</param>
+/// <param name="SlidingWindow">How many positions a token sees, itself included; null when it sees all.</param>
+public sealed record SoftmaxAttentionConfig(int Heads, int KeyValueHeads, int HeadDim, double RopeTheta, int? SlidingWindow)
+    : MixerConfig(Heads, KeyValueHeads, HeadDim);

@@ -1,0 +1,51 @@
+using T2R.Mixers;
+using T2R.Ops;
+using static TorchSharp.torch;
+
+namespace T2R.Models;
+
+/// <summary>One block: the residual stream plus what its mixer, then its MLP, make of it. The unit of recomputation.</summary>
+public sealed class Block
+{
+    private readonly Tensor _mixerNorm;
+    private readonly Tensor _mlpNorm;
+    private readonly double _epsilon;
+
+    internal Block(ModelConfig config, WeightSet weights, int index)
+    {
+        _epsilon = config.NormEpsilon;
+        _mixerNorm = Weight("mixer_norm");
+        _mlpNorm = Weight("mlp_norm");
+        Mlp = new Mlp(Weight("mlp.gate_proj"), Weight("mlp.up_proj"), Weight("mlp.down_proj"));
+        Mixer = config.Mixers[index] switch
+        {
+            SoftmaxAttentionConfig softmax => new SoftmaxAttention(
+                softmax, Weight("mixer.q_proj"), Weight("mixer.k_proj"), Weight("mixer.v_proj"), Weight("mixer.o_proj")),
+            GatedSlotAttentionConfig slots => new GatedSlotAttention(
+                slots, Weight("mixer.q_proj"), Weight("mixer.k_proj"), Weight("mixer.v_proj"), Weight("mixer.f_proj"), Weight("mixer.g_norm"), Weight("mixer.o_proj")),
+            var other => throw new ArgumentException($"no mixer for {other.GetType().Name}", nameof(config)),
+        };
+
+        Tensor Weight(string name) => weights[WeightLayout.OfBlock(index, name)];
+    }
+
+    /// <summary>What mixes tokens.</summary>
+    public ITokenMixer Mixer { get; }
+
+    /// <summary>What maps each token by itself.</summary>
+    public Mlp Mlp { get; }
+
+    /// <summary>Runs the block, <c>[B, T, D]</c> → <c>[B, T, D]</c>.</summary>
+    /// <param name="x_BTD">The residual stream.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="state">The mixer's state, updated; or null.</param>
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
+    {
+        using var scope = NewDisposeScope();
+        var mixed_BTD = x_BTD + Mixer.Forward(MixerInput(x_BTD), context, state);
+        return (mixed_BTD + Mlp.Forward(RmsNorm.Apply(mixed_BTD, _mlpNorm, _epsilon))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What the mixer sees of the residual stream: its norm, <c>[B, T, D]</c>.</summary>
+    public Tensor MixerInput(Tensor x_BTD) => RmsNorm.Apply(x_BTD, _mixerNorm, _epsilon);
+}

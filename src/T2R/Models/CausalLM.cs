@@ -1,0 +1,87 @@
+using T2R.Mixers;
+using T2R.Ops;
+using static TorchSharp.torch;
+
+namespace T2R.Models;
+
+/// <summary>A causal language model: embedding, blocks, norm, head. Which mixer a block has is all that tells a transformer from a recurrent model.</summary>
+public sealed class CausalLM : IDisposable
+{
+    /// <summary>Builds the model over weights, which it takes over.</summary>
+    /// <param name="config">The shape.</param>
+    /// <param name="weights">Its weights.</param>
+    public CausalLM(ModelConfig config, WeightSet weights)
+    {
+        Config = config;
+        Weights = weights;
+        Blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new Block(config, weights, i))];
+    }
+
+    /// <summary>The shape.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>The weights.</summary>
+    public WeightSet Weights { get; }
+
+    /// <summary>The blocks, first to last.</summary>
+    public IReadOnlyList<Block> Blocks { get; }
+
+    /// <summary>Where the model runs.</summary>
+    public Device Device => Weights[WeightLayout.Embedding].device;
+
+    /// <summary>The head, <c>[V, D]</c>: the embedding itself when tied.</summary>
+    public Tensor HeadWeight => Weights[Config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head];
+
+    /// <summary>Ids <c>[B, T]</c> → the residual stream <c>[B, T, D]</c>.</summary>
+    public Tensor Embed(Tensor ids_BT) =>
+        Weights[WeightLayout.Embedding].index_select(0, ids_BT.flatten()).view(ids_BT.shape[0], ids_BT.shape[1], Config.HiddenSize);
+
+    /// <summary>The residual stream after the last block → what the head reads, <c>[B, T, D]</c>.</summary>
+    public Tensor FinalNorm(Tensor x_BTD) => RmsNorm.Apply(x_BTD, Weights[WeightLayout.Norm], Config.NormEpsilon);
+
+    /// <summary>Runs the model.</summary>
+    /// <param name="ids_BT">int64 <c>[B, T]</c>.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="state">Continued from and updated; or null.</param>
+    /// <param name="lastOnly">Whether only the last token's logits are wanted, as in reading a prompt.</param>
+    /// <returns>fp32 logits (fp64 of an fp64 model), <c>[B, T, V]</c>, or <c>[B, 1, V]</c>.</returns>
+    public Tensor Forward(Tensor ids_BT, SequenceContext context, ModelState? state = null, bool lastOnly = false)
+    {
+        using var scope = NewDisposeScope();
+        var x_BTD = Embed(ids_BT);
+        for (int i = 0; i < Blocks.Count; i++)
+        {
+            var y_BTD = Blocks[i].Forward(x_BTD, context, state?.Layers[i]);
+            x_BTD.Dispose();
+            x_BTD = y_BTD;
+        }
+
+        state?.Advance(ids_BT.shape[1]);
+        if (lastOnly)
+        {
+            x_BTD = x_BTD.narrow(1, x_BTD.shape[1] - 1, 1);
+        }
+
+        var logits_BTV = nn.functional.linear(FinalNorm(x_BTD), HeadWeight);
+        return (logits_BTV.dtype == ScalarType.Float64 ? logits_BTV : logits_BTV.to(ScalarType.Float32)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Reads the next tokens of sequences whose past a state holds.</summary>
+    /// <param name="ids_BT">int64 <c>[B, T]</c>.</param>
+    /// <param name="state">Continued from and updated.</param>
+    /// <param name="form">The operator's form: recurrent for one token, chunk for a prompt.</param>
+    /// <param name="lastOnly">Whether only the last token's logits are wanted.</param>
+    /// <returns>Logits as <see cref="Forward"/> gives them.</returns>
+    public Tensor Continue(Tensor ids_BT, ModelState state, Ops.GatedSlot.GatedSlotForm form, bool lastOnly = true)
+    {
+        using var context = new SequenceContext(ids_BT.shape[0], ids_BT.shape[1], Device, offset: state.Length, form: form);
+        return Forward(ids_BT, context, state, lastOnly);
+    }
+
+    /// <summary>An empty state.</summary>
+    /// <param name="batch">Sequences, B.</param>
+    public ModelState CreateState(long batch) => new([.. Blocks.Select(b => b.Mixer.CreateState(batch))]);
+
+    /// <inheritdoc />
+    public void Dispose() => Weights.Dispose();
+}

@@ -1,0 +1,98 @@
+using T2R.Checkpoints;
+using T2R.Mixers;
+
+namespace T2R.Models.Mistral;
+
+/// <summary>Hugging Face folders of Mistral and Llama: defaults of absent keys are those of transformers' MistralConfig and LlamaConfig.</summary>
+public sealed class MistralFormat : IFolderFormat
+{
+    /// <inheritdoc />
+    public string Name => "Mistral/Llama";
+
+    /// <inheritdoc />
+    public IReadOnlyList<string> ModelTypes { get; } = ["mistral", "llama"];
+
+    /// <inheritdoc />
+    public WeightNames Names => MistralNames.Table;
+
+    /// <inheritdoc />
+    public bool MayFuseGateAndUp => false;
+
+    /// <inheritdoc />
+    public bool Ignores(string name) => name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal);
+
+    /// <inheritdoc />
+    public ModelConfig? ReadConfig(ConfigJson json, Problems problems)
+    {
+        bool isMistral = json.Text("model_type") == "mistral";
+        json.Only("hidden_act", "\"silu\"");
+        json.Only("attention_bias", "false");
+        json.Only("mlp_bias", "false");
+        json.Only("rope_scaling", "null");
+        json.Only("quantization_config", "null");
+        json.Only("partial_rotary_factor", "1.0");
+        json.Pass(
+            "architectures", "attention_dropout", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
+            "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id");
+
+        int heads = json.Count("num_attention_heads");
+        int hidden = json.Count("hidden_size");
+        int keyValueHeads = json.Count("num_key_value_heads", isMistral ? 8 : Math.Max(heads, 1));
+        int headDim = json.Count("head_dim", heads > 0 && hidden > 0 ? Math.Max(1, hidden / heads) : 1);
+        int? window = isMistral && (json.Has("sliding_window") || !json.Mentions("sliding_window")) ? json.Count("sliding_window", 4096) : null;
+        json.Pass("sliding_window");
+        RefuseMixedWindows(json);
+
+        if (heads > 0 && !json.Has("head_dim") && hidden % heads != 0)
+        {
+            json.Refuse("hidden_size", $"is {hidden}, not a multiple of num_attention_heads ({heads}), and there is no head_dim.");
+        }
+
+        if (heads > 0 && keyValueHeads > 0 && heads % keyValueHeads != 0)
+        {
+            json.Refuse("num_attention_heads", $"is {heads}, expected a multiple of num_key_value_heads ({keyValueHeads}).");
+        }
+
+        if (headDim % 2 != 0)
+        {
+            json.Refuse("head_dim", $"is {headDim}; rotary positions need an even one.");
+        }
+
+        var mixer = new SoftmaxAttentionConfig(heads, keyValueHeads, headDim, RopeTheta(json), window);
+        int layers = json.Count("num_hidden_layers");
+        var config = new ModelConfig
+        {
+            VocabularySize = json.Count("vocab_size"),
+            HiddenSize = hidden,
+            IntermediateSize = json.Count("intermediate_size"),
+            NormEpsilon = json.Number("rms_norm_eps", 1e-6),
+            TieWordEmbeddings = json.Flag("tie_word_embeddings", false),
+            MaxPositionEmbeddings = json.Count("max_position_embeddings", isMistral ? 4096 * 32 : 2048),
+            BosTokenId = json.Id("bos_token_id", 1),
+            EosTokenId = json.Id("eos_token_id", 2),
+            Mixers = [.. Enumerable.Repeat<MixerConfig>(mixer, Math.Max(layers, 0))],
+        };
+        return problems.Any ? null : config;
+    }
+
+    // θ stands at the top, or under rope_parameters in files of transformers 5.
+    private static double RopeTheta(ConfigJson json)
+    {
+        double top = json.Number("rope_theta", 10000);
+        if (json.Nested("rope_parameters") is not { } parameters)
+        {
+            return top;
+        }
+
+        parameters.Only("rope_type", "\"default\"");
+        return parameters.Number("rope_theta", top);
+    }
+
+    private static void RefuseMixedWindows(ConfigJson json)
+    {
+        if (json.Texts("layer_types").Distinct().ToArray() is { Length: > 1 } kinds)
+        {
+            json.Refuse("layer_types", $"mixes {string.Join(" and ", kinds)}; T2R supports one kind for all layers.");
+        }
+    }
+}

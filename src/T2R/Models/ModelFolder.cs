@@ -1,0 +1,141 @@
+using T2R.Checkpoints;
+using T2R.Models.Mistral;
+using T2R.Models.Recurrent;
+using static TorchSharp.torch;
+
+namespace T2R.Models;
+
+/// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
+public sealed class ModelFolder : IDisposable
+{
+    private static readonly IFolderFormat[] Formats = [new MistralFormat(), new GatedSlotFormat()];
+    private readonly CheckpointFolder _checkpoint;
+    private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
+
+    private ModelFolder(
+        string path, IFolderFormat format, ModelConfig config, CheckpointFolder checkpoint, IReadOnlyDictionary<string, StoredWeight> stored, IReadOnlyList<string> warnings)
+    {
+        (Path, Format, Config, _checkpoint, _stored, Warnings) = (path, format, config, checkpoint, stored, warnings);
+    }
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>Its format.</summary>
+    public IFolderFormat Format { get; }
+
+    /// <summary>The model's shape.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>What is odd and does no harm, such as a config key that T2R does not know.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    /// <summary>Bytes of all stored tensors.</summary>
+    public long TotalBytes => _checkpoint.TotalBytes;
+
+    /// <summary>dtype of the stored embedding, taken as the folder's own.</summary>
+    public ScalarType Dtype => _checkpoint.Entries[_stored[WeightLayout.Embedding].TensorName].Dtype;
+
+    /// <summary>Opens a folder and checks config against weights.</summary>
+    /// <param name="path">Holds config.json and model.safetensors, or shards with their index.</param>
+    /// <exception cref="UserErrorException">What is wrong, all of it: keys that are missing or not supported, tensors that are missing, left over or of another shape.</exception>
+    public static ModelFolder Open(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new UserErrorException(File.Exists(path)
+                ? $"{path}: is a file; expected the folder that holds config.json and the weights."
+                : $"{path}: no such folder; expected a Hugging Face folder with config.json and model.safetensors.");
+        }
+
+        var problems = new Problems();
+        var json = problems.Try(() => ConfigJson.Open(System.IO.Path.Combine(path, "config.json"), problems));
+        var format = json is null ? null : FormatOf(json, problems);
+        var config = json is null ? null : format?.ReadConfig(json, problems);
+        var checkpoint = problems.Try(() => CheckpointFolder.Open(path));
+        try
+        {
+            var stored = config is null || checkpoint is null ? null : StoredWeights.Locate(config, format!, checkpoint, problems);
+            problems.ThrowIfAny();
+            string[] warnings = [.. json!.UnreadKeys.Select(k => $"{json.Path}: key '{k}' is not known to T2R and has no effect.")];
+            var folder = new ModelFolder(path, format!, config!, checkpoint!, stored!, warnings);
+            folder.CheckTiedHead();
+            return folder;
+        }
+        catch
+        {
+            checkpoint?.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>A weight as it is stored: a CPU tensor over the mapped file, good while this folder is open.</summary>
+    /// <param name="spec">Which weight.</param>
+    public Tensor View(WeightSpec spec)
+    {
+        var stored = _stored[spec.Name];
+        var whole = _checkpoint.View(stored.TensorName);
+        if (stored.Rows is not { } rows)
+        {
+            return whole;
+        }
+
+        using (whole)
+        {
+            return whole.narrow(0, stored.FirstRow, rows);
+        }
+    }
+
+    /// <summary>Loads the weights.</summary>
+    /// <param name="device">Where to.</param>
+    /// <param name="dtype">Of the matrices; norms are fp32, or fp64 with fp64 matrices.</param>
+    public CausalLM Load(Device device, ScalarType dtype)
+    {
+        var normDtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+        return new CausalLM(Config, new WeightSet(Config, spec =>
+        {
+            using var view = View(spec);
+            return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
+        }));
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _checkpoint.Dispose();
+
+    private static IFolderFormat? FormatOf(ConfigJson json, Problems problems)
+    {
+        string type = json.Text("model_type");
+        var format = Formats.FirstOrDefault(f => f.ModelTypes.Contains(type));
+        if (format is null && json.Has("model_type"))
+        {
+            string architecture = json.Texts("architectures") is [var first, ..] ? $" ({first})" : string.Empty;
+            json.Refuse("model_type", $"is \"{type}\"{architecture}, an architecture T2R does not support; it supports {string.Join(", ", Formats.SelectMany(f => f.ModelTypes))}.");
+        }
+
+        return format;
+    }
+
+    private void CheckTiedHead()
+    {
+        string head = Format.Names.Theirs(WeightLayout.Head);
+        if (!Config.TieWordEmbeddings || !_checkpoint.Entries.ContainsKey(head))
+        {
+            return;
+        }
+
+        string embedding = _stored[WeightLayout.Embedding].TensorName;
+        using var stored = _checkpoint.View(head);
+        using var tied = _checkpoint.View(embedding);
+        if (!AreEqual(stored, tied))
+        {
+            throw new UserErrorException(
+                $"{_checkpoint.FileOf(head)}: tensor '{head}' differs from '{embedding}' though config.json ties them; set tie_word_embeddings to false or drop the tensor.");
+        }
+    }
+
+    private static bool AreEqual(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        return a.dtype == b.dtype && a.shape.AsSpan().SequenceEqual(b.shape) && a.eq(b).all().item<bool>();
+    }
+}

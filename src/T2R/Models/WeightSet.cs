@@ -1,0 +1,78 @@
+using static TorchSharp.torch;
+
+namespace T2R.Models;
+
+/// <summary>
+/// A model's weights by name, in <see cref="WeightLayout"/>'s order. It owns its tensors; modules, optimizer and checkpoints borrow them. They are outside any
+/// dispose scope.
+/// </summary>
+public sealed class WeightSet : IDisposable
+{
+    private readonly Dictionary<string, Tensor> _tensors = [];
+
+    /// <summary>Gathers the weights of a model.</summary>
+    /// <param name="config">Its shape.</param>
+    /// <param name="read">Yields each weight's tensor, which the set takes over.</param>
+    /// <exception cref="ArgumentException">A tensor's shape is not the layout's.</exception>
+    public WeightSet(ModelConfig config, Func<WeightSpec, Tensor> read)
+    {
+        Specs = WeightLayout.Of(config);
+        foreach (var spec in Specs)
+        {
+            var tensor = read(spec);
+            if (!tensor.shape.AsSpan().SequenceEqual(spec.Shape.AsSpan()))
+            {
+                throw new ArgumentException($"{spec.Name} has shape [{string.Join(", ", tensor.shape)}], expected [{string.Join(", ", spec.Shape)}]");
+            }
+
+            _tensors.Add(spec.Name, tensor.DetachFromDisposeScope());
+        }
+    }
+
+    /// <summary>What each weight is, in order.</summary>
+    public IReadOnlyList<WeightSpec> Specs { get; }
+
+    /// <summary>How many numbers the model holds.</summary>
+    public long ParameterCount => Specs.Sum(s => s.Count);
+
+    /// <summary>A weight by name.</summary>
+    /// <param name="name">T2R's name.</param>
+    public Tensor this[string name] => _tensors[name];
+
+    /// <summary>Every weight with what it is, in order.</summary>
+    public IEnumerable<(WeightSpec Spec, Tensor Tensor)> All => Specs.Select(s => (s, _tensors[s.Name]));
+
+    /// <summary>
+    /// Weights of an untrained model: norms 1; matrices normal with standard deviation 0.02, those that write into the residual stream (o_proj, down_proj) smaller by
+    /// √(2 L), as in GPT-2. On a device other than the CPU the numbers are drawn on the CPU, so a seed means the same everywhere.
+    /// </summary>
+    /// <param name="config">The shape.</param>
+    /// <param name="seed">Of the generator.</param>
+    /// <param name="device">Where the weights live.</param>
+    /// <param name="dtype">Of the matrices; norms are fp32.</param>
+    public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32)
+    {
+        using var generator = new Generator((ulong)seed, CPU);
+        return new WeightSet(config, spec =>
+        {
+            if (spec.IsNorm)
+            {
+                return ones([.. spec.Shape], ScalarType.Float32, device);
+            }
+
+            bool writesResidual = spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+            double deviation = writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers) : 0.02;
+            using var drawn = empty([.. spec.Shape], ScalarType.Float32);
+            return drawn.normal_(0, deviation, generator).to(dtype, device, copy: true);
+        });
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        foreach (var tensor in _tensors.Values)
+        {
+            tensor.Dispose();
+        }
+    }
+}
