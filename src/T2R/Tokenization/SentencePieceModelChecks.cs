@@ -1,0 +1,103 @@
+namespace T2R.Tokenization;
+
+/// <summary>What a model must fulfil to encode exactly; reports all that is wrong at once.</summary>
+internal static class SentencePieceModelChecks
+{
+    public static void Run(
+        IReadOnlyList<SentencePiece> pieces, SentencePieceTrainerSpec trainer, SentencePieceNormalizerSpec normalizer, string source)
+    {
+        var problems = new Problems();
+        if (pieces.Count == 0)
+        {
+            problems.Add($"{source}: holds no pieces; not a SentencePiece model, or damaged.");
+            problems.ThrowIfAny();
+        }
+
+        if (trainer.Algorithm != SentencePieceAlgorithm.Bpe)
+        {
+            problems.Add($"{source}: model_type is {Name(trainer.Algorithm)}; only BPE models are supported.");
+        }
+
+        if (!normalizer.PrecompiledCharsMap.IsEmpty)
+        {
+            problems.Add(
+                $"{source}: normalizer '{normalizer.Name}' has a precompiled_charsmap of {normalizer.PrecompiledCharsMap.Length} bytes; "
+                + "only models that leave characters as they are (identity, as Llama's and Mistral's) are supported.");
+        }
+
+        CheckPieces(pieces, source, problems);
+        CheckBytes(pieces, trainer, source, problems);
+        int unknowns = pieces.Count(p => p.Type == SentencePieceType.Unknown);
+        if (unknowns != 1)
+        {
+            problems.Add($"{source}: has {unknowns} pieces of type unknown; exactly one was expected.");
+        }
+
+        problems.ThrowIfAny();
+    }
+
+    private static void CheckPieces(IReadOnlyList<SentencePiece> pieces, string source, Problems problems)
+    {
+        var first = new Dictionary<string, int>(pieces.Count);
+        for (int id = 0; id < pieces.Count; id++)
+        {
+            SentencePiece piece = pieces[id];
+            if (piece.Text.Length == 0)
+            {
+                problems.Add($"{source}: piece {id} has no text.");
+            }
+            else if (!first.TryAdd(piece.Text, id))
+            {
+                problems.Add($"{source}: piece {id} repeats '{piece.Text}', which is piece {first[piece.Text]}.");
+            }
+
+            if (!float.IsFinite(piece.Score))
+            {
+                problems.Add($"{source}: piece {id} '{piece.Text}' has score {piece.Score}; a finite number was expected.");
+            }
+
+            if (!Enum.IsDefined(piece.Type))
+            {
+                problems.Add($"{source}: piece {id} '{piece.Text}' has type {(int)piece.Type}; 1 to 6 were expected.");
+            }
+        }
+    }
+
+    private static void CheckBytes(IReadOnlyList<SentencePiece> pieces, SentencePieceTrainerSpec trainer, string source, Problems problems)
+    {
+        var found = new HashSet<int>();
+        for (int id = 0; id < pieces.Count; id++)
+        {
+            if (pieces[id].Type != SentencePieceType.Byte)
+            {
+                continue;
+            }
+
+            int value = BytePiece.Value(pieces[id].Text);
+            found.Add(value);
+            if (value < 0)
+            {
+                problems.Add($"{source}: piece {id} is a byte but is spelled '{pieces[id].Text}'; something like '<0x0A>' was expected.");
+            }
+        }
+
+        found.Remove(-1);
+        if (trainer.ByteFallback && found.Count != 256)
+        {
+            problems.Add($"{source}: byte_fallback is on, but {256 - found.Count} of the 256 byte pieces are missing.");
+        }
+
+        if (!trainer.ByteFallback && found.Count != 0)
+        {
+            problems.Add($"{source}: has {found.Count} byte pieces though byte_fallback is off.");
+        }
+    }
+
+    private static string Name(SentencePieceAlgorithm algorithm) => algorithm switch
+    {
+        SentencePieceAlgorithm.Unigram => "UNIGRAM",
+        SentencePieceAlgorithm.Word => "WORD",
+        SentencePieceAlgorithm.Character => "CHAR",
+        _ => ((int)algorithm).ToString(),
+    };
+}
