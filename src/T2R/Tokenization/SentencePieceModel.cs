@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using T2R.Checkpoints;
 
 namespace T2R.Tokenization;
 
@@ -39,11 +40,7 @@ public sealed class SentencePieceModel
     /// <exception cref="IOException">It cannot be read.</exception>
     public static SentencePieceModel Load(string path)
     {
-        if (!File.Exists(path))
-        {
-            throw new UserErrorException($"{path}: there is no such file; a SentencePiece model (tokenizer.model) was expected.");
-        }
-
+        _ = InputFile.Length(path);
         return Parse(File.ReadAllBytes(path), path);
     }
 
@@ -66,25 +63,9 @@ public sealed class SentencePieceModel
 
     /// <summary>Writes the file whole or not at all.</summary>
     /// <param name="path">Where; a file there is replaced.</param>
-    /// <exception cref="IOException">It cannot be written.</exception>
-    public void Save(string path)
-    {
-        string aside = $"{path}.{Path.GetRandomFileName()}";
-        try
-        {
-            using (var file = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
-            {
-                file.Write(ToBytes());
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(aside, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(aside);
-        }
-    }
+    /// <exception cref="UserErrorException">Its folder is missing, or it is a folder.</exception>
+    /// <exception cref="IOException">The disk is full or fails; the file is as it was.</exception>
+    public void Save(string path) => AtomicFile.WriteAllBytes(path, ToBytes());
 
     /// <summary>The bytes of the file, the same for the same model.</summary>
     /// <returns>A <c>ModelProto</c> that other SentencePiece implementations read.</returns>
