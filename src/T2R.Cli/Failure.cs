@@ -16,6 +16,12 @@ internal static class Failure
     public static int Report(Exception exception, string? hint = null)
     {
         Exception e = Innermost(exception);
+        if (e is OperationCanceledException)
+        {
+            Screen.Note("stopped");
+            return 1;
+        }
+
         foreach (string sentence in Sentences(e))
         {
             Screen.Error(sentence);
@@ -37,8 +43,7 @@ internal static class Failure
     internal static IReadOnlyList<string> Sentences(Exception e) => e switch
     {
         UserErrorException user => user.Problems,
-        OperationCanceledException => ["stopped"],
-        IOException { HResult: NoSpaceLeft } => [$"no space left on device: {e.Message}"],
+        IOException { HResult: NoSpaceLeft } when !e.Message.Contains("space left", StringComparison.OrdinalIgnoreCase) => [$"no space left on device: {e.Message}"],
         IOException or UnauthorizedAccessException or DllNotFoundException => [e.Message],
         OutOfMemoryException => ["out of memory"],
 

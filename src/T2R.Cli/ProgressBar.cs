@@ -9,14 +9,14 @@ internal sealed class ProgressBar : IDisposable
     private readonly Task _display;
     private ProgressTask? _task;
 
-    public ProgressBar()
+    public ProgressBar(string description)
     {
         _display = Screen.ErrorConsole.Progress()
             .AutoClear(true)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn())
             .StartAsync(async context =>
             {
-                _task = context.AddTask("");
+                _task = context.AddTask(Markup.Escape(description));
                 await _end.Task;
             });
     }
@@ -27,7 +27,7 @@ internal sealed class ProgressBar : IDisposable
         _task!.IsIndeterminate = now.Total <= 0;
         _task.MaxValue = Math.Max(now.Total, 1);
         _task.Value = now.Done;
-        _task.Description = Markup.Escape($"{now.Stage}  {meter.RateAndLeft}");
+        _task.Description = Markup.Escape($"{now.Stage}: {meter.RateAndLeft}");
     }
 
     public void Dispose()

@@ -68,7 +68,7 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
     {
         if (_interactive)
         {
-            _bar ??= new ProgressBar();
+            _bar ??= new ProgressBar(_meter.Last.Stage);
             _bar.Show(_meter);
         }
         else

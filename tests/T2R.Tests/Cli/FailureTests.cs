@@ -9,15 +9,16 @@ public class FailureTests
     public void A_full_disk_is_called_that()
     {
         Exception full = Assert.ThrowsAny<IOException>(() => File.WriteAllText("/dev/full", "x"));
-        Assert.Equal(["no space left on device: No space left on device : '/dev/full'"], Failure.Sentences(full));
+        Assert.Equal(["No space left on device : '/dev/full'"], Failure.Sentences(full));
     }
+
+    [Fact]
+    public void A_full_disk_is_called_that_also_where_the_message_is_our_own() =>
+        Assert.Equal(["no space left on device: cannot write model.safetensors"], Failure.Sentences(new IOException("cannot write model.safetensors", 28)));
 
     [Fact]
     public void Every_problem_of_the_user_is_a_sentence() =>
         Assert.Equal(["a", "b"], Failure.Sentences(new UserErrorException(["a", "b"])));
-
-    [Fact]
-    public void Stopping_is_said_in_a_word() => Assert.Equal(["stopped"], Failure.Sentences(new OperationCanceledException()));
 
     [Fact]
     public void What_should_not_happen_is_named_by_type_and_message_and_says_how_to_see_where()
