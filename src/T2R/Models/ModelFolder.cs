@@ -1,6 +1,4 @@
 using T2R.Checkpoints;
-using T2R.Models.Mistral;
-using T2R.Models.Recurrent;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -8,7 +6,6 @@ namespace T2R.Models;
 /// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
 public sealed class ModelFolder : IDisposable
 {
-    private static readonly IFolderFormat[] Formats = [new MistralFormat(), new GatedSlotFormat()];
     private readonly CheckpointFolder _checkpoint;
     private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
 
@@ -33,6 +30,9 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Bytes of all stored tensors.</summary>
     public long TotalBytes => _checkpoint.TotalBytes;
 
+    /// <summary>Every stored tensor by the format's name, those that say nothing (<see cref="IFolderFormat.Ignores"/>) and a stored tied head included.</summary>
+    public IReadOnlyDictionary<string, TensorEntry> Tensors => _checkpoint.Entries;
+
     /// <summary>dtype of the stored embedding, taken as the folder's own.</summary>
     public ScalarType Dtype => _checkpoint.Entries[_stored[WeightLayout.Embedding].TensorName].Dtype;
 
@@ -50,7 +50,7 @@ public sealed class ModelFolder : IDisposable
 
         var problems = new Problems();
         var json = problems.Try(() => ConfigJson.Open(System.IO.Path.Combine(path, "config.json"), problems));
-        var format = json is null ? null : FormatOf(json, problems);
+        var format = json is null ? null : FolderFormats.Of(json);
         var config = json is null ? null : format?.ReadConfig(json, problems);
         var checkpoint = problems.Try(() => CheckpointFolder.Open(path));
         try
@@ -86,6 +86,10 @@ public sealed class ModelFolder : IDisposable
         }
     }
 
+    /// <summary>Where a weight lies.</summary>
+    /// <param name="spec">Which weight.</param>
+    public StoredWeight Stored(WeightSpec spec) => _stored[spec.Name];
+
     /// <summary>Loads the weights.</summary>
     /// <param name="device">Where to.</param>
     /// <param name="dtype">Of the matrices; norms are fp32, or fp64 with fp64 matrices.</param>
@@ -101,19 +105,6 @@ public sealed class ModelFolder : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => _checkpoint.Dispose();
-
-    private static IFolderFormat? FormatOf(ConfigJson json, Problems problems)
-    {
-        string type = json.Text("model_type");
-        var format = Formats.FirstOrDefault(f => f.ModelTypes.Contains(type));
-        if (format is null && json.Has("model_type"))
-        {
-            string architecture = json.Texts("architectures") is [var first, ..] ? $" ({first})" : string.Empty;
-            json.Refuse("model_type", $"is \"{type}\"{architecture}, an architecture T2R does not support; it supports {string.Join(", ", Formats.SelectMany(f => f.ModelTypes))}.");
-        }
-
-        return format;
-    }
 
     private void CheckTiedHead()
     {

@@ -53,18 +53,21 @@ public sealed class WeightSet : IDisposable
     public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32)
     {
         using var generator = new Generator((ulong)seed, CPU);
-        return new WeightSet(config, spec =>
-        {
-            if (spec.IsNorm)
-            {
-                return ones([.. spec.Shape], ScalarType.Float32, device);
-            }
+        return new WeightSet(config, spec => Draw(config, spec, generator, device, spec.IsNorm ? ScalarType.Float32 : dtype));
+    }
 
-            bool writesResidual = spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-            double deviation = writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers) : 0.02;
-            using var drawn = empty([.. spec.Shape], ScalarType.Float32);
-            return drawn.normal_(0, deviation, generator).to(dtype, device, copy: true);
-        });
+    /// <summary>One weight as <see cref="Random"/> draws it; the numbers are those of <see cref="Random"/> when all are drawn in the layout's order.</summary>
+    internal static Tensor Draw(ModelConfig config, WeightSpec spec, Generator generator, Device device, ScalarType dtype)
+    {
+        if (spec.IsNorm)
+        {
+            return ones([.. spec.Shape], dtype, device);
+        }
+
+        bool writesResidual = spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
+        double deviation = writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers) : 0.02;
+        using var drawn = empty([.. spec.Shape], ScalarType.Float32);
+        return drawn.normal_(0, deviation, generator).to(dtype, device, copy: true);
     }
 
     /// <inheritdoc />

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using T2R.Checkpoints;
 using T2R.Mixers;
 
@@ -73,6 +74,41 @@ public sealed class MistralFormat : IFolderFormat
             Mixers = [.. Enumerable.Repeat<MixerConfig>(mixer, Math.Max(layers, 0))],
         };
         return problems.Any ? null : config;
+    }
+
+    /// <summary>The config.json of a transformer.</summary>
+    /// <param name="config">The model; every layer softmax attention of one shape.</param>
+    /// <param name="dtype">Name of the stored dtype, such as <c>bfloat16</c>.</param>
+    /// <exception cref="ArgumentException">A layer is of another kind or shape than the first.</exception>
+    public static JsonObject WriteConfig(ModelConfig config, string dtype)
+    {
+        if (config.Mixers[0] is not SoftmaxAttentionConfig softmax || config.Mixers.Any(m => m != softmax))
+        {
+            throw new ArgumentException("not every layer is softmax attention of one shape", nameof(config));
+        }
+
+        return new JsonObject
+        {
+            ["architectures"] = new JsonArray("MistralForCausalLM"),
+            ["model_type"] = "mistral",
+            ["hidden_size"] = config.HiddenSize,
+            ["num_hidden_layers"] = config.Layers,
+            ["num_attention_heads"] = softmax.Heads,
+            ["num_key_value_heads"] = softmax.KeyValueHeads,
+            ["head_dim"] = softmax.HeadDim,
+            ["intermediate_size"] = config.IntermediateSize,
+            ["hidden_act"] = "silu",
+            ["rms_norm_eps"] = config.NormEpsilon,
+            ["rope_theta"] = softmax.RopeTheta,
+            ["sliding_window"] = softmax.SlidingWindow,
+            ["max_position_embeddings"] = config.MaxPositionEmbeddings,
+            ["vocab_size"] = config.VocabularySize,
+            ["bos_token_id"] = config.BosTokenId,
+            ["eos_token_id"] = config.EosTokenId,
+            ["tie_word_embeddings"] = config.TieWordEmbeddings,
+            ["attention_dropout"] = 0.0,
+            ["torch_dtype"] = dtype,
+        };
     }
 
     // θ stands at the top, or under rope_parameters in files of transformers 5.
