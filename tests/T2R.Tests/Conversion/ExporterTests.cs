@@ -1,0 +1,92 @@
+using T2R.Conversion;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Tests.Checkpoints;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Conversion;
+
+public class ExporterTests
+{
+    [Fact]
+    public void An_exported_model_opens_with_the_weights_it_had()
+    {
+        using var scope = NewDisposeScope();
+        using var temporary = new TemporaryFolder();
+        ConverterTests.Convert(temporary);
+        File.WriteAllText(Path.Combine(temporary["target"], "tokenizer.json"), "{}");
+        using var converted = ModelFolder.Open(temporary["target"]);
+        using var model = converted.Load(CPU, ScalarType.Float32);
+        model.Weights["blocks.1.mixer.f_proj.weight"].add_(0.001);
+        Exporter.Export(model, temporary["export"], new ExportOptions
+        {
+            Origin = temporary["target"],
+            Recipe = "training:\n  steps: 10",
+            Figures = [new MeasuredFigure("perplexity", "12.3")],
+        }, cancellation: TestContext.Current.CancellationToken);
+
+        using var exported = ModelFolder.Open(temporary["export"]);
+        Assert.Equal(converted.Config.Mixers, exported.Config.Mixers);
+        Assert.All(model.Weights.All, w =>
+        {
+            Assert.Equal(ScalarType.Float32, exported.View(w.Spec).dtype);
+            Assert.True(w.Tensor.equal(exported.View(w.Spec)).all().item<bool>(), w.Spec.Name);
+        });
+        Assert.True(File.Exists(Path.Combine(temporary["export"], "tokenizer.json")));
+        Assert.Equal(File.ReadAllText(Path.Combine(temporary["target"], "conversion.json")), File.ReadAllText(Path.Combine(temporary["export"], "conversion.json")));
+        string card = File.ReadAllText(Path.Combine(temporary["export"], "README.md"));
+        Assert.Contains("```yaml\ntraining:\n  steps: 10\n```", card);
+        Assert.Contains("| perplexity | 12.3 |", card);
+    }
+
+    [Fact]
+    public void A_bf16_export_stores_everything_in_bf16()
+    {
+        using var temporary = new TemporaryFolder();
+        ConverterTests.Convert(temporary);
+        using var converted = ModelFolder.Open(temporary["target"]);
+        using var model = converted.Load(CPU, ScalarType.Float32);
+        Exporter.Export(model, temporary["export"], new ExportOptions { Dtype = ScalarType.BFloat16 }, cancellation: TestContext.Current.CancellationToken);
+        using var exported = ModelFolder.Open(temporary["export"]);
+        Assert.All(exported.Tensors.Values, t => Assert.Equal(ScalarType.BFloat16, t.Dtype));
+        Assert.Equal(TinyTransformer.WeightsOf(temporary["target"]), TinyTransformer.WeightsOf(temporary["export"]));
+    }
+
+    [Fact]
+    public void A_transformer_is_exported_as_a_transformer()
+    {
+        using var scope = NewDisposeScope();
+        using var temporary = new TemporaryFolder();
+        var config = TinyTransformer.Config with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new SoftmaxAttentionConfig(4, 2, 16, 5000, 7), 3)], TieWordEmbeddings = true, BosTokenId = 3 };
+        using var model = new CausalLM(config, WeightSet.Random(config, 1, CPU));
+        Exporter.Export(model, temporary["export"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken);
+        using var exported = ModelFolder.Open(temporary["export"]);
+        Assert.Empty(exported.Warnings);
+        Assert.Equal(config.Mixers, exported.Config.Mixers);
+        Assert.Equal(config with { Mixers = [] }, exported.Config with { Mixers = [] });
+        Assert.Contains("MistralForCausalLM", File.ReadAllText(Path.Combine(temporary["export"], "README.md")));
+    }
+
+    [Fact]
+    public void A_random_folder_holds_the_weights_of_a_random_model()
+    {
+        using var temporary = new TemporaryFolder();
+        TinyTransformer.Write(temporary["folder"], dtype: ScalarType.Float32);
+        using var folder = ModelFolder.Open(temporary["folder"]);
+        using var weights = WeightSet.Random(TinyTransformer.Config, 5, CPU);
+        Assert.All(weights.All, w =>
+        {
+            using var view = folder.View(w.Spec);
+            using var same = view.equal(w.Tensor).all();
+            Assert.True(same.item<bool>(), w.Spec.Name);
+        });
+    }
+
+    [Fact]
+    public void The_cards_fence_is_longer_than_any_in_the_recipe()
+    {
+        string card = new ModelCard { Name = "m", Config = TinyTransformer.Config, Dtype = ScalarType.Float32, Recipe = "a: |\n  ````\n  x" }.ToMarkdown();
+        Assert.Contains("`````yaml\n", card);
+    }
+}
