@@ -14,6 +14,9 @@ internal static class CommandLine
     {
         var root = new RootCommand("Turns a pretrained Transformer into a recurrent network that generates in constant memory.")
         {
+            ConvertVerb.Create(),
+            InspectVerb.Create(),
+            MakeRandomVerb.Create(),
             DoctorVerb.Create(),
             VersionVerb.Create(),
         };

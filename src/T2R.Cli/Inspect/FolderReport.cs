@@ -1,0 +1,125 @@
+using T2R.Conversion;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Tokenization;
+
+namespace T2R.Cli.Inspect;
+
+/// <summary>What a model's folder holds, from its headers.</summary>
+internal sealed record FolderReport
+{
+    private static readonly int[] StateLengths = [1_000, 16_000];
+
+    public required string Path { get; init; }
+
+    public required string Format { get; init; }
+
+    public required int Layers { get; init; }
+
+    public required string LayerKinds { get; init; }
+
+    public required int HiddenSize { get; init; }
+
+    public required int Heads { get; init; }
+
+    public required int KeyValueHeads { get; init; }
+
+    public required int HeadDim { get; init; }
+
+    public required int VocabularySize { get; init; }
+
+    public required bool TiedHead { get; init; }
+
+    public required IReadOnlyDictionary<string, long> Parameters { get; init; }
+
+    public required IReadOnlyList<string> Dtypes { get; init; }
+
+    public required long WeightBytes { get; init; }
+
+    public required IReadOnlyList<string> WeightFiles { get; init; }
+
+    public required string Tokenizer { get; init; }
+
+    public required int MaxPositionEmbeddings { get; init; }
+
+    public required int? Window { get; init; }
+
+    public required IReadOnlyDictionary<int, long> StateBytes { get; init; }
+
+    public required string Convert { get; init; }
+
+    public static FolderReport Of(ModelFolder folder)
+    {
+        var config = folder.Config;
+        var mixer = config.Mixers[0];
+        int cacheElement = DtypeName.Bytes(folder.Dtype);
+        return new FolderReport
+        {
+            Path = folder.Path,
+            Format = folder.Format.Name,
+            Layers = config.Layers,
+            LayerKinds = Kinds(config),
+            HiddenSize = config.HiddenSize,
+            Heads = mixer.Heads,
+            KeyValueHeads = mixer.KeyValueHeads,
+            HeadDim = mixer.HeadDim,
+            VocabularySize = config.VocabularySize,
+            TiedHead = config.TieWordEmbeddings,
+            Parameters = WeightLayout.Of(config).GroupBy(Part).ToDictionary(g => g.Key, g => g.Sum(s => s.Count)),
+            Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => DtypeName.Of(d))],
+            WeightBytes = folder.TotalBytes,
+            WeightFiles = [.. Directory.EnumerateFiles(folder.Path, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order(StringComparer.Ordinal)],
+            Tokenizer = TokenizerOf(folder.Path),
+            MaxPositionEmbeddings = config.MaxPositionEmbeddings,
+            Window = config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault()?.SlidingWindow,
+            StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
+            Convert = WhatConvertDoes(folder),
+        };
+    }
+
+    private static string Kinds(ModelConfig config)
+    {
+        var slots = config.Mixers.OfType<GatedSlotAttentionConfig>().FirstOrDefault();
+        int[] softmax = [.. Enumerable.Range(0, config.Layers).Where(i => config.Mixers[i] is SoftmaxAttentionConfig)];
+        return slots is null ? "softmax attention"
+            : softmax.Length == 0 ? $"gated slot attention, {slots.Slots} slots"
+            : $"gated slot attention, {slots.Slots} slots; softmax attention in {string.Join(", ", softmax)}";
+    }
+
+    private static string Part(WeightSpec spec) => spec.Name switch
+    {
+        WeightLayout.Embedding => "embedding",
+        WeightLayout.Head => "head",
+        _ when spec.Name.Contains(".mixer.", StringComparison.Ordinal) => "mixers",
+        _ when spec.Name.Contains(".mlp.", StringComparison.Ordinal) => "mlps",
+        _ => "norms",
+    };
+
+    private static string TokenizerOf(string path)
+    {
+        try
+        {
+            TokenizerFolder.Open(path);
+            return "tokenizer.model (SentencePiece)";
+        }
+        catch (UserErrorException e)
+        {
+            return $"none that T2R reads: {e.Message}";
+        }
+    }
+
+    private static string WhatConvertDoes(ModelFolder folder)
+    {
+        try
+        {
+            var plan = Converter.Plan(folder, new ConversionOptions());
+            var totals = plan.Ledger.Entries.CountBy(e => e.Action).ToDictionary();
+            return $"{plan.TargetParameters:N0} parameters: {string.Join(", ", totals.OrderBy(t => t.Key).Select(t => $"{t.Value} {t.Key.ToString().ToLowerInvariant()}"))}; "
+                + $"state {Quantity.Bytes(StateSize.Bytes(plan.Target, StateLengths[0], DtypeName.Bytes(folder.Dtype)))} at any length";
+        }
+        catch (UserErrorException e)
+        {
+            return $"refuses it: {e.Message}";
+        }
+    }
+}

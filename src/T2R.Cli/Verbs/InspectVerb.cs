@@ -1,0 +1,59 @@
+using System.CommandLine;
+using T2R.Cli.Inspect;
+using T2R.Models;
+
+namespace T2R.Cli.Verbs;
+
+internal static class InspectVerb
+{
+    public static Command Create()
+    {
+        var verb = new Verb("inspect", "Says what a model's folder holds and what convert would make of it; reads headers, not weights.")
+        {
+            Examples = ["t2r inspect Mistral-7B-v0.1", "t2r inspect Mistral-7B-GSA --json"],
+        };
+        var path = new Argument<string>("folder") { Description = "A Mistral, Llama or GSA folder." };
+        var json = new Option<bool>("--json") { Description = "Print it as JSON." };
+        verb.Arguments.Add(path);
+        verb.Options.Add(json);
+        verb.Does((parsed, _) =>
+        {
+            using var folder = ModelFolder.Open(parsed.GetValue(path)!);
+            foreach (string warning in folder.Warnings)
+            {
+                Screen.Warn(warning);
+            }
+
+            var report = FolderReport.Of(folder);
+            if (parsed.GetValue(json))
+            {
+                Screen.PrintJson(report);
+            }
+            else
+            {
+                Show(report);
+            }
+        });
+        return verb;
+    }
+
+    private static void Show(FolderReport report)
+    {
+        var table = new ScreenTable("", report.Path);
+        table.Row("format", report.Format);
+        table.Row("shape", $"{report.Layers} layers, hidden size {report.HiddenSize}, {report.Heads} heads, {report.KeyValueHeads} kv heads of {report.HeadDim}");
+        table.Row("layers", report.LayerKinds);
+        table.Row("vocabulary", $"{report.VocabularySize:N0}{(report.TiedHead ? ", head tied to the embedding" : "")}");
+        table.Row("parameters", $"{report.Parameters.Values.Sum():N0}\n{string.Join("\n", report.Parameters.Select(p => $"{p.Key} {p.Value:N0}"))}");
+        table.Row("weights", $"{string.Join(", ", report.Dtypes)}, {Quantity.Bytes(report.WeightBytes)} in {report.WeightFiles.Count} file{(report.WeightFiles.Count == 1 ? "" : "s")}");
+        table.Row("tokenizer", report.Tokenizer);
+        table.Row("context", report.Window is { } window ? $"{report.MaxPositionEmbeddings:N0} positions, sliding window {window:N0}" : $"{report.MaxPositionEmbeddings:N0} positions");
+        foreach (var (tokens, bytes) in report.StateBytes)
+        {
+            table.Row($"state at {tokens:N0}", Quantity.Bytes(bytes));
+        }
+
+        table.Row("convert", report.Convert);
+        Screen.Print(table);
+    }
+}
