@@ -32,6 +32,10 @@ internal static unsafe partial class Shim
     [LibraryImport(Library)]
     public static partial int torch_list_push_back(nint list, ulong value);
 
+    [LibraryImport(Library)]
+    public static partial int torch_parallel_for(
+        long begin, long end, long grainSize, delegate* unmanaged[Cdecl]<long, long, nint, void> body, nint context);
+
     /// <exception cref="InvalidOperationException">The function reported a failure.</exception>
     public static void Check(int code, string what)
     {
