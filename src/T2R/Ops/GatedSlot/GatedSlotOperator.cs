@@ -34,6 +34,7 @@ public static class GatedSlotOperator
         var (output, final) = form switch
         {
             GatedSlotForm.Reference => Reference.Apply(q, k, v, s, g, initial, documentStarts),
+            GatedSlotForm.Chunk when CpuChunk.Takes(q, k, v, s, g) => CpuChunk.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Chunk => Chunk.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Recurrent => Recurrent.Apply(q, k, v, s, g, initial, documentStarts),
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "not a form of the operator"),
