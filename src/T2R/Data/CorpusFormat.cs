@@ -1,0 +1,20 @@
+namespace T2R.Data;
+
+/// <summary>How a file holds documents. Each may be compressed with Zstandard (a further extension <c>.zst</c>), except <see cref="U16"/>.</summary>
+public enum CorpusFormat
+{
+    /// <summary>By extension: <c>.txt</c> and <c>.md</c> are text, <c>.jsonl</c> JSON lines, <c>.xml</c> XML documentation, <c>.u16</c> token ids.</summary>
+    Auto,
+
+    /// <summary>The whole file is one document, in UTF-8.</summary>
+    Text,
+
+    /// <summary>Each line is a JSON object, one of whose fields is the document.</summary>
+    Jsonl,
+
+    /// <summary>The documentation file a .NET compiler writes beside an assembly: one document a type.</summary>
+    Xmldoc,
+
+    /// <summary>No text but token ids, little-endian unsigned 16-bit; read by <see cref="TokenStream.FromFile"/>.</summary>
+    U16,
+}
