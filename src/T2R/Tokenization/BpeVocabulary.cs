@@ -13,7 +13,6 @@ internal sealed class BpeVocabulary
 
     private readonly IReadOnlyList<SentencePiece> _pieces;
     private readonly Dictionary<int, int> _characters = [];
-    private readonly List<int> _characterIds = [];
     private readonly Dictionary<(int Left, int Right), int> _merges = [];
     private readonly int[] _ranks;
 
@@ -74,7 +73,7 @@ internal sealed class BpeVocabulary
     public int Length(int symbol) => symbol < _pieces.Count ? _pieces[symbol].Text.Length : 1;
 
     /// <summary>The id that a symbol is written as, or −1 for text that has none.</summary>
-    public int Id(int symbol) => symbol < 0 ? ~symbol - 1 : symbol < _pieces.Count ? symbol : _characterIds[symbol - _pieces.Count];
+    public int Id(int symbol) => symbol < 0 ? ~symbol - 1 : symbol < _pieces.Count ? symbol : -1;
 
     private static bool Mergeable(SentencePiece piece) =>
         piece.Type is SentencePieceType.Normal or SentencePieceType.UserDefined or SentencePieceType.Unused;
@@ -88,31 +87,23 @@ internal sealed class BpeVocabulary
 
     private void AddCharacters()
     {
-        // A character that is only a control or byte piece's whole text is written as that piece but takes part in no merge.
         for (int id = 0; id < _pieces.Count; id++)
         {
-            if (Rune.TryGetRuneAt(_pieces[id].Text, 0, out Rune rune) && rune.Utf16SequenceLength == _pieces[id].Text.Length)
+            string text = _pieces[id].Text;
+            if (Mergeable(_pieces[id]) && Rune.TryGetRuneAt(text, 0, out Rune rune) && rune.Utf16SequenceLength == text.Length)
             {
-                _characters[rune.Value] = Mergeable(_pieces[id]) ? id : NewCharacter(id);
+                _characters[rune.Value] = id;
             }
         }
 
+        int next = _pieces.Count;
         foreach (SentencePiece piece in _pieces.Where(Mergeable))
         {
             foreach (Rune rune in piece.Text.EnumerateRunes())
             {
-                if (!_characters.ContainsKey(rune.Value))
-                {
-                    _characters[rune.Value] = NewCharacter(-1);
-                }
+                next += _characters.TryAdd(rune.Value, next) ? 1 : 0;
             }
         }
-    }
-
-    private int NewCharacter(int id)
-    {
-        _characterIds.Add(id);
-        return _pieces.Count + _characterIds.Count - 1;
     }
 
     private void AddMerges()

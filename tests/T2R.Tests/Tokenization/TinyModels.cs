@@ -7,9 +7,20 @@ internal static class TinyModels
 {
     public static readonly SentencePieceNormalizerSpec Identity = new() { Name = "identity", RemoveExtraWhitespaces = false };
 
-    /// <summary>Merges in order of their scores, then the characters.</summary>
+    /// <summary>Merges in the order of their scores, then the characters; some characters have no piece of their own.</summary>
     public static readonly string[] English =
-        ["▁t", "he", "▁a", "in", "▁the", "▁▁", "▁▁▁▁", "ll", "--", "----", "ab", "bc", "abc", "e.", "xx", "xxx", "é!", "😀😀", "▁in", "lll", "▁", "e", "t", "h", "a", "i", "n", "l", "-", "b", "c", "x", "."];
+    [
+        "▁t", "he", "▁a", "in", "▁the", "▁▁", "▁▁▁▁", "ll", "--", "----", "ab", "bc", "abc", "e.", "xx", "xxx", "é!", "😀😀", "▁in", "lll",
+        "▁", "e", "t", "h", "a", "i", "n", "l", "-", "b", "c", "x", ".",
+    ];
+
+    /// <summary>What texts that are hard to cut are made of.</summary>
+    public static readonly string[] Atoms =
+    [
+        " ", "  ", "   ", "▁", "▁▁", "a", "b", "c", "ab", "bc", "abc", "x", "xx", "xxxx", "-", "--", "-----", "\n", "\r\n", "\t", "\0", "\u0001",
+        "😀", "😀😀", "é", "é!", "e.", "the", "The", " the", "in", " in", "l", "lll", "<s>", "</s>", "<unk>", "<0x41>", "<u>", "ab c", "aa", "zz",
+        "漢", "字", "\u200a", "\u0301", "1", "23", "\ufffd", "\ud83d", "\ude00",
+    ];
 
     public static SentencePieceTrainerSpec Bpe { get; } =
         new() { Algorithm = SentencePieceAlgorithm.Bpe, ByteFallback = true, SplitDigits = true };
