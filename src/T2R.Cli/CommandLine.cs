@@ -17,6 +17,8 @@ internal static class CommandLine
             ConvertVerb.Create(),
             InspectVerb.Create(),
             MakeRandomVerb.Create(),
+            GenerateVerb.Create(),
+            LogitsVerb.Create(),
             DoctorVerb.Create(),
             VersionVerb.Create(),
         };

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using System.Globalization;
+using TorchSharp;
+using T2R.Models;
+using static TorchSharp.torch;
+
+namespace T2R.Cli;
+
+/// <summary>Which model a verb runs, on which device and in which numbers: the same options wherever a model runs.</summary>
+internal sealed class ModelOptions
+{
+    private static readonly Dictionary<string, ScalarType> Dtypes = new()
+    {
+        ["float32"] = ScalarType.Float32,
+        ["bfloat16"] = ScalarType.BFloat16,
+        ["float64"] = ScalarType.Float64,
+    };
+
+    private readonly Argument<string> _folder = new("FOLDER") { Description = "A model's folder: config.json and weights, softmax or recurrent." };
+    private readonly Option<string> _device = new("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
+    private readonly Option<string> _dtype = new("--dtype") { Description = "Of weights and products: float32, bfloat16 or float64.", DefaultValueFactory = _ => "float32", HelpName = "DTYPE" };
+
+    /// <summary>Adds the argument and the options to a verb.</summary>
+    public void AddTo(Command verb)
+    {
+        verb.Arguments.Add(_folder);
+        verb.Options.Add(_device);
+        verb.Options.Add(_dtype);
+    }
+
+    /// <summary>The folder, as the user wrote it.</summary>
+    public string Folder(ParseResult parsed) => parsed.GetRequiredValue(_folder);
+
+    /// <summary>Opens the folder and checks it; warnings are shown, what is wrong goes to <paramref name="problems"/>.</summary>
+    public ModelFolder? Open(ParseResult parsed, Problems problems)
+    {
+        ModelFolder? folder = problems.Try(() => ModelFolder.Open(Folder(parsed)));
+        foreach (string warning in folder?.Warnings ?? [])
+        {
+            Screen.Warn(warning);
+        }
+
+        return folder;
+    }
+
+    /// <summary>Where to run; null with a problem.</summary>
+    public Device? Device(ParseResult parsed, Problems problems)
+    {
+        string given = parsed.GetRequiredValue(_device);
+        string[] parts = given.Split(':');
+        int index = 0;
+        bool isDevice = parts is ["cpu"] or ["cuda"] || (parts is ["cuda", var number] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out index));
+        if (!isDevice)
+        {
+            problems.Add($"--device is '{given}'; expected cpu, cuda or cuda:N.");
+            return null;
+        }
+
+        if (parts[0] == "cpu")
+        {
+            return CPU;
+        }
+
+        int cards = cuda.is_available() ? cuda.device_count() : 0;
+        if (index >= cards)
+        {
+            problems.Add(cards == 0
+                ? $"--device is '{given}', and libtorch can use no CUDA device here; `t2r doctor` says why."
+                : $"--device is '{given}', and there are {cards} CUDA devices, cuda:0 to cuda:{cards - 1}.");
+            return null;
+        }
+
+        return new Device(DeviceType.CUDA, index);
+    }
+
+    /// <summary>The numbers to compute with; null with a problem.</summary>
+    public ScalarType? Dtype(ParseResult parsed, Problems problems)
+    {
+        string given = parsed.GetRequiredValue(_dtype);
+        if (Dtypes.TryGetValue(given, out ScalarType dtype))
+        {
+            return dtype;
+        }
+
+        problems.Add($"--dtype is '{given}'; expected {string.Join(", ", Dtypes.Keys)}.");
+        return null;
+    }
+}
