@@ -28,7 +28,7 @@ internal static class GenerateVerb
             Examples =
             [
                 "t2r generate out/gsa --prompt \"Returns the number of\" --max-new-tokens 200",
-                "t2r generate out/gsa --temperature 0 --ignore-eos --max-new-tokens 20000 > text.txt",
+                "t2r generate out/gsa --temperature 0 --ignore-eos --max-new-tokens 20000",
                 "t2r generate mistral-7b --prompt-file question.txt --temperature 0.7 --top-p 0.95 --seed 7 --device cuda --dtype bfloat16",
             ],
         };

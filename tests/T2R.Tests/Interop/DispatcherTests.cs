@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Interop;
 
+[Collection(nameof(Alone))]
 public class DispatcherTests
 {
     [Theory]

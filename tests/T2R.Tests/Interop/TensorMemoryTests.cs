@@ -5,6 +5,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Interop;
 
+[Collection(nameof(Alone))]
 public class TensorMemoryTests
 {
     [Fact]

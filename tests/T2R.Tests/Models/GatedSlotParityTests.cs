@@ -52,7 +52,7 @@ public sealed class GatedSlotParityTests : IDisposable
         long[] other = [.. Ids.Reverse()];
         foreach (var form in Enum.GetValues<GatedSlotForm>())
         {
-            using var logits_2TV = AllLogits.Of(loaded, tensor((long[])[.. Ids, .. other], [2, Ids.Length]), form);
+            using var logits_2TV = AllLogits.Of(loaded, tensor((long[])[.. Ids, .. other], [2, Ids.Length]), form, cancellation: TestContext.Current.CancellationToken);
             LogitsAssert.Close(new ReferenceModel(model).Logits(Ids), logits_2TV[0]);
             LogitsAssert.Close(new ReferenceModel(model).Logits(other), logits_2TV[1]);
         }
