@@ -1,3 +1,5 @@
+using T2R.Checkpoints;
+
 namespace T2R.Data;
 
 /// <summary>Opens what a recipe names as a corpus.</summary>
@@ -25,7 +27,7 @@ public static class CorpusReader
     /// </summary>
     /// <param name="paths">
     /// Files, folders (every file below with a fitting extension), globs (<c>*</c>, <c>?</c> and <c>**</c>) or files of a restored NuGet package:
-    /// <c>nuget:Microsoft.NETCore.App.Ref/10.0.12/ref/net10.0/*.xml</c>. A leading <c>~/</c> is the home folder.
+    /// <c>nuget:Microsoft.NETCore.App.Ref/10.0.12/ref/net10.0/*.xml</c>. A leading <c>~/</c> is the home folder. A path after <c>!</c> takes its files out again.
     /// </param>
     /// <param name="format">What the files hold.</param>
     /// <param name="field">For JSON lines: the field that holds the text.</param>
@@ -35,30 +37,38 @@ public static class CorpusReader
     {
         var problems = new Problems();
         var files = new List<CorpusFile>();
-        var seen = new HashSet<string>(StringComparer.Ordinal);
-        if (paths.Count == 0)
+        string[] wanted = [.. paths.Where(p => !p.StartsWith('!'))];
+        HashSet<string> passed = [.. paths.Except(wanted).SelectMany(p => problems.Try(() => CorpusPath.Files(p[1..], format)) ?? []).Select(Path.GetFullPath)];
+        if (wanted.Length == 0)
         {
             problems.Add("The corpus names no path; give a file, a folder, a glob or nuget:Package/version/glob.");
         }
 
-        foreach (string path in paths)
+        foreach (string file in wanted.SelectMany(p => problems.Try(() => CorpusPath.Files(p, format)) ?? []))
         {
-            foreach (string file in problems.Try(() => CorpusPath.Files(path, format)) ?? [])
+            CorpusFormat actual = format == CorpusFormat.Auto ? FormatOf(file) : format;
+            if (!passed.Add(Path.GetFullPath(file)))
             {
-                CorpusFormat actual = format == CorpusFormat.Auto ? FormatOf(file) : format;
-                if (actual is CorpusFormat.Auto)
-                {
-                    problems.Add($"{file}: the extension tells no format; rename it to .txt, .md, .jsonl or .xml (with .zst if compressed), or give the format.");
-                }
-                else if (actual is CorpusFormat.U16)
-                {
-                    problems.Add($"{file} holds token ids, not documents; such a stream stands alone, with the format u16.");
-                }
-                else if (seen.Add(Path.GetFullPath(file)))
-                {
-                    files.Add(new CorpusFile(file, actual, new FileInfo(file).Length));
-                }
+                continue;
             }
+
+            if (actual is CorpusFormat.Auto)
+            {
+                problems.Add($"{file}: the extension tells no format; rename it to .txt, .md, .jsonl or .xml (with .zst if compressed), or give the format.");
+            }
+            else if (actual is CorpusFormat.U16)
+            {
+                problems.Add($"{file} holds token ids, not documents; such a stream stands alone, with the format u16.");
+            }
+            else if (problems.Try<object>(() => InputFile.Length(file)) is long bytes)
+            {
+                files.Add(new CorpusFile(file, actual, bytes));
+            }
+        }
+
+        if (!problems.Any && files.Count == 0)
+        {
+            problems.Add($"{string.Join(", ", paths)}: every file found is excluded by a path that begins with !.");
         }
 
         problems.ThrowIfAny();

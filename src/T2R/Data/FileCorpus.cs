@@ -30,12 +30,20 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files, s
 
     public IEnumerable<Document> Documents()
     {
-        // Reference packs repeat each other's files; a text seen once teaches nothing the second time.
+        // Reference packs repeat each other's files and types; a text seen once teaches nothing the second time.
         var seen = new HashSet<TextHash>();
+        var seenFiles = new HashSet<string>();
         long before = 0;
         foreach (CorpusFile file in files)
         {
             using FileStream stream = OpenFile(file.Path);
+            if (file.Format == CorpusFormat.Xmldoc && !seenFiles.Add(Convert.ToHexString(SHA256.HashData(stream))))
+            {
+                before += file.Bytes;
+                continue;
+            }
+
+            stream.Position = 0;
             using Stream bytes = CorpusReader.IsCompressed(file.Path) ? new DecompressionStream(stream) : stream;
             foreach (Document document in Read(file, new SourceStream(bytes, file.Path)))
             {

@@ -9,6 +9,9 @@ namespace T2R.Data;
 internal sealed class Signature(TypeNames names, DocId id, IReadOnlyList<string> methodParameters)
 {
     private readonly IReadOnlyList<string> _typeParameters = names.Parameters(id.Type);
+    private readonly IReadOnlyList<string> _methodParameters =
+        MethodArity(id.Member) is var arity && methodParameters.Count == arity ? methodParameters : TypeNames.Invented(arity);
+
     private string _text = "";
     private int _at;
 
@@ -48,9 +51,7 @@ internal sealed class Signature(TypeNames names, DocId id, IReadOnlyList<string>
         int generic = name.IndexOf("``", StringComparison.Ordinal);
         if (generic >= 0)
         {
-            int count = int.Parse(name.AsSpan(generic + 2));
-            IReadOnlyList<string> own = methodParameters.Count == count ? methodParameters : TypeNames.Invented(count);
-            return $"{name[..generic]}<{string.Join(", ", own)}>";
+            return $"{name[..generic]}<{string.Join(", ", _methodParameters)}>";
         }
 
         return name.StartsWith("op_", StringComparison.Ordinal) ? name[3..] : name;
@@ -122,11 +123,14 @@ internal sealed class Signature(TypeNames names, DocId id, IReadOnlyList<string>
         }
 
         int index = int.Parse(_text.AsSpan(start, _at - start));
-        IReadOnlyList<string> parameters = ticks == 1 ? _typeParameters : methodParameters;
-        return index < parameters.Count ? parameters[index] : index == 0 ? "T" : $"T{index + 1}";
+        IReadOnlyList<string> parameters = ticks == 1 ? _typeParameters : _methodParameters;
+        return index < parameters.Count ? parameters[index] : $"T{index + 1}";
     }
 
-    // The last name of a dotted name; a qualified one keeps the two last: ISet<T>.Add.
+    private static int MethodArity(string member) =>
+        member.IndexOf("``", StringComparison.Ordinal) is var ticks and >= 0 && int.TryParse(member.AsSpan(ticks + 2), out int arity) ? arity : 0;
+
+    // The last name of a dotted name, with the generic names around it: Dictionary<TKey, TValue>.Enumerator; a qualified one keeps the two last: IList.Add.
     private string ReadName(bool qualified)
     {
         var parts = new List<string> { "" };
@@ -153,6 +157,8 @@ internal sealed class Signature(TypeNames names, DocId id, IReadOnlyList<string>
             }
         }
 
-        return qualified && parts.Count > 1 ? $"{parts[^2]}.{parts[^1]}" : parts[^1];
+        int last = Math.Max(0, parts.Count - (qualified ? 2 : 1));
+        int generic = parts.FindIndex(p => p.EndsWith('>'));
+        return string.Join('.', parts.Skip(generic >= 0 ? Math.Min(generic, last) : last));
     }
 }

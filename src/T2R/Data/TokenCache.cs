@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using T2R.Checkpoints;
 
 namespace T2R.Data;
 
@@ -66,7 +67,7 @@ public static class TokenCache
         int width = BinaryPrimitives.ReadInt32LittleEndian(header[40..]);
         int beginId = BinaryPrimitives.ReadInt32LittleEndian(header[44..]);
         long count = BinaryPrimitives.ReadInt64LittleEndian(header[48..]);
-        if (width is not (2 or 4) || count < 0 || count > Array.MaxLength || file.Length != HeaderBytes + (count * width))
+        if (width is not (2 or 4) || count < 0 || count > int.MaxValue / width || file.Length != HeaderBytes + (count * width))
         {
             return null;
         }
@@ -85,31 +86,18 @@ public static class TokenCache
 
     private static void Save(string path, ReadOnlySpan<byte> key, TokenStream stream)
     {
-        Span<byte> header = stackalloc byte[HeaderBytes];
-        header.Clear();
+        byte[] header = new byte[HeaderBytes];
         Magic.CopyTo(header);
-        key.CopyTo(header[8..]);
-        BinaryPrimitives.WriteInt32LittleEndian(header[40..], stream.Narrow is null ? 4 : 2);
-        BinaryPrimitives.WriteInt32LittleEndian(header[44..], stream.BeginId);
-        BinaryPrimitives.WriteInt64LittleEndian(header[48..], stream.Count);
+        key.CopyTo(header.AsSpan(8));
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(40), stream.BytesPerId);
+        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(44), stream.BeginId);
+        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(48), stream.Count);
 
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        string aside = path + ".partial";
-        try
+        AtomicFile.Write(path, file =>
         {
-            using (FileStream file = File.Create(aside))
-            {
-                file.Write(header);
-                file.Write(stream.Narrow is { } narrow ? MemoryMarshal.AsBytes(narrow.Span) : MemoryMarshal.AsBytes(stream.Wide!.Value.Span));
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(aside, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(aside);
-            throw;
-        }
+            file.Write(header);
+            file.Write(stream.Bytes);
+        });
     }
 }

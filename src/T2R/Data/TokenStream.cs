@@ -1,6 +1,7 @@
-using System.Buffers.Binary;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.InteropServices;
 using Microsoft.ML.Tokenizers;
+using T2R.Checkpoints;
 
 namespace T2R.Data;
 
@@ -23,9 +24,9 @@ public sealed class TokenStream
     /// <summary>How many ids there are.</summary>
     public long Count => _narrow?.Length ?? _wide!.Length;
 
-    internal ReadOnlyMemory<ushort>? Narrow => _narrow;
+    internal int BytesPerId => _narrow is not null ? sizeof(ushort) : sizeof(int);
 
-    internal ReadOnlyMemory<int>? Wide => _wide;
+    internal ReadOnlySpan<byte> Bytes => _narrow is not null ? MemoryMarshal.AsBytes(_narrow.AsSpan()) : MemoryMarshal.AsBytes(_wide.AsSpan());
 
     /// <summary>One id.</summary>
     /// <param name="position">From 0 to <see cref="Count"/> − 1.</param>
@@ -68,6 +69,11 @@ public sealed class TokenStream
                 builder.Append(document);
             }
 
+            if (builder.Bytes > int.MaxValue)
+            {
+                throw new UserErrorException($"{corpus.Name} has more tokens than the {int.MaxValue / 2} that are held in memory at once; name fewer files.");
+            }
+
             progress?.Report(new StageProgress("tokenizing", batch[^1].SourceBytesRead, corpus.SourceBytes, "bytes"));
         }
 
@@ -83,22 +89,15 @@ public sealed class TokenStream
     /// <exception cref="UserErrorException">There is no such file, or its length is odd or 0.</exception>
     public static TokenStream FromFile(string path, int beginId)
     {
-        if (!File.Exists(path))
+        long length = InputFile.Length(path);
+        if (length == 0 || length % 2 != 0 || length > int.MaxValue)
         {
-            throw new UserErrorException($"{path}: no such file; expected token ids as little-endian unsigned 16-bit numbers.");
+            throw new UserErrorException($"{path} holds {length} bytes; expected token ids of 2 bytes each, from one to {int.MaxValue / 2} of them.");
         }
 
-        byte[] bytes = File.ReadAllBytes(path);
-        if (bytes.Length == 0 || bytes.Length % 2 != 0)
-        {
-            throw new UserErrorException($"{path} holds {bytes.Length} bytes; expected token ids of 2 bytes each, at least one.");
-        }
-
-        var ids = new ushort[bytes.Length / 2];
-        for (int i = 0; i < ids.Length; i++)
-        {
-            ids[i] = BinaryPrimitives.ReadUInt16LittleEndian(bytes.AsSpan(2 * i));
-        }
+        var ids = new ushort[length / 2];
+        using FileStream file = File.OpenRead(path);
+        file.ReadExactly(MemoryMarshal.AsBytes(ids.AsSpan()));
 
         return new TokenStream(ids, beginId);
     }

@@ -10,6 +10,8 @@ internal sealed class TokenStreamBuilder
 
     public long Count => _wide?.WrittenCount ?? _narrow.WrittenCount;
 
+    public long Bytes => Count * (_wide is null ? sizeof(ushort) : sizeof(int));
+
     public void Append(IReadOnlyList<int> ids)
     {
         for (int i = 0; i < ids.Count; i++)
