@@ -14,20 +14,11 @@ internal static unsafe class OperatorCall
     /// <param name="name">Namespace and name, such as <c>aten::rms_norm</c>; a UTF-8 literal, which ends in a zero byte.</param>
     /// <param name="arguments">One value for each argument of its schema, in order.</param>
     /// <exception cref="InvalidOperationException">libtorch refused.</exception>
-    public static Tensor Invoke(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments)
-    {
-        // Results replace the arguments from the first place on.
-        Span<ulong> stack = stackalloc ulong[arguments.Length];
-        arguments.CopyTo(stack);
-        fixed (byte* operatorName = name)
-        fixed (byte* overload = "\0"u8)
-        fixed (ulong* values = stack)
-        {
-            Shim.Check(Shim.torch_call_dispatcher(operatorName, overload, values, Shim.aoti_torch_abi_version()), System.Text.Encoding.UTF8.GetString(name));
-        }
+    public static Tensor Invoke(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments) => Tensor.UnsafeCreateTensor((nint)Call(name, arguments));
 
-        return Tensor.UnsafeCreateTensor((nint)stack[0]);
-    }
+    /// <summary>Calls an operator without overload name that changes its arguments and returns nothing.</summary>
+    /// <inheritdoc cref="Invoke" />
+    public static void InvokeInPlace(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments) => Call(name, arguments);
 
     public static ulong Argument(Tensor tensor)
     {
@@ -52,6 +43,32 @@ internal static unsafe class OperatorCall
         }
 
         return (ulong)list;
+    }
+
+    public static ulong List(ReadOnlySpan<Tensor> tensors)
+    {
+        Shim.Check(Shim.torch_new_list_reserve_size((nuint)tensors.Length, out nint list), "a list of tensors");
+        foreach (Tensor tensor in tensors)
+        {
+            Shim.Check(Shim.torch_list_push_back(list, Argument(tensor)), "a list of tensors");
+        }
+
+        return (ulong)list;
+    }
+
+    // Results replace the arguments from the first place on.
+    private static ulong Call(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments)
+    {
+        Span<ulong> stack = stackalloc ulong[arguments.Length];
+        arguments.CopyTo(stack);
+        fixed (byte* operatorName = name)
+        fixed (byte* overload = "\0"u8)
+        fixed (ulong* values = stack)
+        {
+            Shim.Check(Shim.torch_call_dispatcher(operatorName, overload, values, Shim.aoti_torch_abi_version()), System.Text.Encoding.UTF8.GetString(name));
+        }
+
+        return stack[0];
     }
 
     // libtorch frees the box.

@@ -42,7 +42,26 @@ public sealed class Block
     public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
     {
         using var scope = NewDisposeScope();
-        var mixed_BTD = x_BTD + Mixer.Forward(MixerInput(x_BTD), context, state);
+        return AfterMixer(x_BTD, Mix(x_BTD, context, state)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
+    /// <param name="x_BTD">The residual stream.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="state">The mixer's state, updated; or null.</param>
+    public Tensor Mix(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
+    {
+        using var input_BTD = MixerInput(x_BTD);
+        return Mixer.Forward(input_BTD, context, state);
+    }
+
+    /// <summary>The second half: adds the mixer's output, then the MLP's.</summary>
+    /// <param name="x_BTD">The residual stream before the block.</param>
+    /// <param name="mixer_BTD">What <see cref="Mix"/> gave.</param>
+    public Tensor AfterMixer(Tensor x_BTD, Tensor mixer_BTD)
+    {
+        using var scope = NewDisposeScope();
+        var mixed_BTD = x_BTD + mixer_BTD;
         return (mixed_BTD + Mlp.Forward(RmsNorm.Apply(mixed_BTD, _mlpNorm, _epsilon))).MoveToOuterDisposeScope();
     }
 

@@ -48,6 +48,24 @@ public sealed class CausalLM : IDisposable
     public Tensor Forward(Tensor ids_BT, SequenceContext context, ModelState? state = null, bool lastOnly = false)
     {
         using var scope = NewDisposeScope();
+        var x_BTD = Residual(ids_BT, context, state);
+        state?.Advance(ids_BT.shape[1]);
+        if (lastOnly)
+        {
+            x_BTD = x_BTD.narrow(1, x_BTD.shape[1] - 1, 1);
+        }
+
+        return Logits(x_BTD).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Runs embedding and blocks.</summary>
+    /// <param name="ids_BT">int64 <c>[B, T]</c>.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="state">Continued from; its layers are updated, its length is not.</param>
+    /// <returns>The residual stream after the last block, <c>[B, T, D]</c>.</returns>
+    public Tensor Residual(Tensor ids_BT, SequenceContext context, ModelState? state = null)
+    {
+        using var scope = NewDisposeScope();
         var x_BTD = Embed(ids_BT);
         for (int i = 0; i < Blocks.Count; i++)
         {
@@ -56,14 +74,17 @@ public sealed class CausalLM : IDisposable
             x_BTD = y_BTD;
         }
 
-        state?.Advance(ids_BT.shape[1]);
-        if (lastOnly)
-        {
-            x_BTD = x_BTD.narrow(1, x_BTD.shape[1] - 1, 1);
-        }
+        return x_BTD.MoveToOuterDisposeScope();
+    }
 
-        var logits_BTV = nn.functional.linear(FinalNorm(x_BTD), HeadWeight);
-        return (logits_BTV.dtype == ScalarType.Float64 ? logits_BTV : logits_BTV.to(ScalarType.Float32)).MoveToOuterDisposeScope();
+    /// <summary>Final norm and head.</summary>
+    /// <param name="x_ND">The residual stream after the last block, <c>[…, D]</c>.</param>
+    /// <returns>fp32 logits (fp64 of an fp64 model), <c>[…, V]</c>.</returns>
+    public Tensor Logits(Tensor x_ND)
+    {
+        using var scope = NewDisposeScope();
+        var logits_NV = nn.functional.linear(FinalNorm(x_ND), HeadWeight);
+        return (logits_NV.dtype == ScalarType.Float64 ? logits_NV : logits_NV.to(ScalarType.Float32)).MoveToOuterDisposeScope();
     }
 
     /// <summary>Reads the next tokens of sequences whose past a state holds.</summary>

@@ -60,4 +60,9 @@ public static class WeightLayout
     /// <param name="i">Which block, from 0.</param>
     /// <param name="name">Its name inside the block, such as <c>mixer.q_proj</c>.</param>
     public static string OfBlock(int i, string name) => $"blocks.{i}.{name}.weight";
+
+    /// <summary>Whether a weight is one of block <paramref name="i"/>'s.</summary>
+    /// <param name="i">Which block, from 0.</param>
+    /// <param name="name">The weight's full name.</param>
+    public static bool IsOfBlock(int i, string name) => name.StartsWith($"blocks.{i}.", StringComparison.Ordinal);
 }

@@ -1,0 +1,106 @@
+using T2R.Training.Optimizers;
+using static TorchSharp.torch;
+
+namespace T2R.Training;
+
+/// <summary>
+/// The gradients of one step by weight name: every gradient passes here on its way from a backward to the optimizer. A single contribution keeps its dtype; a sum
+/// of several is fp32 at least.
+/// </summary>
+public sealed class Gradients : IDisposable
+{
+    private readonly Dictionary<string, Tensor> _sums = [];
+
+    /// <summary>The gradient of a weight, or null when none came.</summary>
+    /// <param name="name">T2R's name.</param>
+    public Tensor? this[string name] => _sums.GetValueOrDefault(name);
+
+    /// <summary>Adds a contribution.</summary>
+    /// <param name="name">T2R's name of the weight.</param>
+    /// <param name="gradient">Taken over.</param>
+    public void Add(string name, Tensor gradient)
+    {
+        if (!_sums.TryGetValue(name, out var sum))
+        {
+            _sums.Add(name, gradient.DetachFromDisposeScope());
+            return;
+        }
+
+        using var _ = no_grad();
+        Wide(name, sum).add_(gradient);
+        gradient.Dispose();
+    }
+
+    /// <summary>Adds aᵀ b, as a linear map's weight gets it: a <c>[N, out]</c>, b <c>[N, in]</c>.</summary>
+    /// <param name="name">T2R's name of the weight.</param>
+    /// <param name="a_NO">The gradient of what the map gave.</param>
+    /// <param name="b_NI">What the map read.</param>
+    public void AddProduct(string name, Tensor a_NO, Tensor b_NI)
+    {
+        using var _ = no_grad();
+        using var a_ON = a_NO.t();
+        if (_sums.TryGetValue(name, out var sum) && sum.dtype == a_NO.dtype && sum.dtype is ScalarType.Float32 or ScalarType.Float64)
+        {
+            sum!.addmm_(a_ON, b_NI, 1, 1);
+            return;
+        }
+
+        Add(name, a_ON.matmul(b_NI));
+    }
+
+    /// <summary>Takes what a backward left on weights.</summary>
+    /// <param name="weights">The weights; afterwards their <c>grad</c> is null.</param>
+    public void Take(IEnumerable<TrainedWeight> weights)
+    {
+        foreach (var weight in weights)
+        {
+            if (weight.Tensor.grad is { } gradient)
+            {
+                weight.Tensor.grad = null;
+                Add(weight.Name, gradient);
+            }
+        }
+    }
+
+    /// <summary>The norm of all gradients together; squares are summed in fp32 within a tensor and in fp64 over tensors.</summary>
+    public double Norm()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        if (_sums.Count == 0)
+        {
+            return 0;
+        }
+
+        var norms = _sums.Values.Select(g => linalg.vector_norm(g.to(Accumulator(g.dtype)), 2).to(ScalarType.Float64));
+        return stack(norms).square().sum().sqrt().item<double>();
+    }
+
+    /// <summary>Forgets all, for the next step.</summary>
+    public void Clear()
+    {
+        foreach (var sum in _sums.Values)
+        {
+            sum.Dispose();
+        }
+
+        _sums.Clear();
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => Clear();
+
+    private Tensor Wide(string name, Tensor sum)
+    {
+        if (sum.dtype == Accumulator(sum.dtype))
+        {
+            return sum;
+        }
+
+        _sums[name] = sum.to(Accumulator(sum.dtype)).DetachFromDisposeScope();
+        sum.Dispose();
+        return _sums[name];
+    }
+
+    private static ScalarType Accumulator(ScalarType dtype) => dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+}

@@ -1,0 +1,139 @@
+using T2R.Models;
+using T2R.Training.Optimizers;
+using static TorchSharp.torch;
+
+namespace T2R.Training;
+
+/// <summary>
+/// The final norm, the head and the loss over next tokens, with their gradients, a chunk of tokens at a time: the logits of a whole batch never exist. With
+/// p = softmax(z) of the student's fp32 logits z, t the teacher's, and τ the temperature
+/// <code>
+/// ∂ cross-entropy / ∂z = p − onehot(next id)       ∂ τ² KL(softmax(t/τ) ‖ softmax(z/τ)) / ∂z = τ (softmax(z/τ) − softmax(t/τ))
+/// </code>
+/// </summary>
+internal sealed class NextTokenLoss
+{
+    // Large enough for full-speed matrix products, small enough to stay near the processor: 4 Mi fp32 logits on a CPU, 64 Mi on a card.
+    private const long CpuLogits = 1L << 20, DeviceLogits = 1L << 26;
+    private const long NoPrediction = -100;
+    private readonly CausalLM _model;
+    private readonly CausalLM? _teacher;
+    private readonly DistillationOptions _distillation;
+    private readonly Gradients _gradients;
+    private readonly TrainedWeight? _norm;
+    private readonly string? _headName;
+
+    /// <summary>Plans the loss.</summary>
+    /// <param name="model">The student.</param>
+    /// <param name="trained">The trained weights.</param>
+    /// <param name="gradients">Receives the gradients of norm and head.</param>
+    /// <param name="teacher">Whom to follow, of the same vocabulary; or null.</param>
+    /// <param name="distillation">How; needed with a teacher.</param>
+    public NextTokenLoss(CausalLM model, IReadOnlyList<TrainedWeight> trained, Gradients gradients, CausalLM? teacher, DistillationOptions? distillation)
+    {
+        (_model, _gradients, _teacher) = (model, gradients, teacher);
+        _distillation = distillation ?? new DistillationOptions { Weight = 0 };
+        _norm = trained.FirstOrDefault(w => w.Name == WeightLayout.Norm);
+        string head = model.Config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head;
+        _headName = trained.Any(w => w.Name == head) ? head : null;
+    }
+
+    /// <summary>Loss and gradients of a micro-batch.</summary>
+    /// <param name="x_BTD">The student's residual stream after the last block.</param>
+    /// <param name="teacher_BTD">The teacher's; null without one.</param>
+    /// <param name="ids_BT">The ids; position t predicts id t + 1.</param>
+    /// <param name="scale">Times the mean loss.</param>
+    /// <param name="loss">Receives the means.</param>
+    /// <returns>The gradient of <paramref name="x_BTD"/>.</returns>
+    public Tensor Backward(Tensor x_BTD, Tensor? teacher_BTD, Tensor ids_BT, double scale, StepLoss loss)
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        long batch = ids_BT.shape[0], length = ids_BT.shape[1], predictions = batch * (length - 1);
+        var x_ND = x_BTD.flatten(0, 1);
+        var teacher_ND = teacher_BTD?.flatten(0, 1);
+        var next_N = full_like(ids_BT, NoPrediction);
+        next_N.narrow(1, 0, length - 1).copy_(ids_BT.narrow(1, 1, length - 1));
+        next_N = next_N.flatten();
+
+        var gradient_ND = empty_like(x_ND);
+        var crossEntropy = zeros(1, ScalarType.Float64, x_BTD.device);
+        var divergence = zeros(1, ScalarType.Float64, x_BTD.device);
+        long chunk = Math.Max(1, (x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits) / _model.Config.VocabularySize);
+        for (long start = 0; start < x_ND.shape[0]; start += chunk)
+        {
+            using var chunkScope = NewDisposeScope();
+            Tensor Rows(Tensor t) => t.narrow(0, start, Math.Min(chunk, t.shape[0] - start));
+            var (ce, kl) = Chunk(Rows(x_ND), teacher_ND is null ? null : Rows(teacher_ND), Rows(next_N), scale / predictions, Rows(gradient_ND));
+            crossEntropy.add_(ce);
+            divergence.add_(kl ?? 0);
+        }
+
+        loss.Add("cross_entropy", 1 - _distillation.Weight, crossEntropy / predictions);
+        if (teacher_BTD is not null)
+        {
+            loss.Add("kl", _distillation.Weight, divergence / predictions);
+        }
+
+        return gradient_ND.view_as(x_BTD).MoveToOuterDisposeScope();
+    }
+
+    // Sums over the chunk's predictions; the gradient is written into gradient_nD.
+    private (Tensor CrossEntropy, Tensor? Divergence) Chunk(Tensor x_nD, Tensor? teacher_nD, Tensor next_n, double scale, Tensor gradient_nD)
+    {
+        var leaf_nD = x_nD.detach().requires_grad_(true);
+        Tensor normed_nD;
+        using (enable_grad())
+        {
+            normed_nD = _model.FinalNorm(leaf_nD);
+        }
+
+        var head_VD = _model.HeadWeight;
+        var logits_nV = Wide(nn.functional.linear(normed_nD, head_VD));
+        var predicts_n1 = next_n.ne(NoPrediction).unsqueeze(1);
+        var next_n1 = next_n.clamp_min(0).unsqueeze(1);
+
+        // log p in one buffer, which then becomes p and then the gradient.
+        var logp_nV = logits_nV.log_softmax(-1);
+        var crossEntropy = logp_nV.gather(1, next_n1).mul(predicts_n1).sum(ScalarType.Float64).neg();
+        Tensor? divergence = null, towardTeacher_nV = null;
+        if (teacher_nD is not null)
+        {
+            (divergence, towardTeacher_nV) = Teacher(logits_nV, teacher_nD, predicts_n1);
+        }
+
+        var gradient_nV = logp_nV.exp_();
+        gradient_nV.scatter_add_(1, next_n1, full([next_n1.shape[0], 1], -1.0, gradient_nV.dtype, gradient_nV.device));
+        gradient_nV.mul_(predicts_n1.to(gradient_nV.dtype).mul_(scale * (1 - _distillation.Weight)));
+        if (towardTeacher_nV is not null)
+        {
+            gradient_nV.add_(towardTeacher_nV, alpha: scale * _distillation.Weight);
+        }
+
+        var narrow_nV = gradient_nV.to(head_VD.dtype);
+        if (_headName is not null)
+        {
+            _gradients.AddProduct(_headName, narrow_nV, normed_nD.detach());
+        }
+
+        autograd.backward([normed_nD], [narrow_nV.matmul(head_VD)]);
+        gradient_nD.copy_(leaf_nD.grad!);
+        _gradients.Take(_norm is null ? [] : [_norm]);
+        return (crossEntropy, divergence);
+    }
+
+    // τ² KL, summed, and its gradient with respect to the student's logits.
+    private (Tensor Divergence, Tensor Gradient) Teacher(Tensor logits_nV, Tensor teacher_nD, Tensor predicts_n1)
+    {
+        double temperature = _distillation.Temperature;
+        var teacherLogits_nV = _teacher!.Logits(teacher_nD);
+        var logq_nV = teacherLogits_nV.div_(temperature).log_softmax(-1);
+        var logp_nV = (logits_nV / temperature).log_softmax(-1);
+        var q_nV = logq_nV.exp();
+        var mask_n1 = predicts_n1.to(q_nV.dtype);
+        var divergence = logq_nV.sub_(logp_nV).mul_(q_nV).sum(-1, keepdim: true).mul_(mask_n1).sum(ScalarType.Float64).mul_(temperature * temperature);
+        return (divergence, logp_nV.exp_().sub_(q_nV).mul_(mask_n1.mul_(temperature)));
+    }
+
+    private static Tensor Wide(Tensor t) => t.dtype == ScalarType.Float64 ? t : t.to(ScalarType.Float32);
+}

@@ -1,0 +1,52 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace T2R.Training;
+
+/// <summary>Which options a resumed run has otherwise than it began with.</summary>
+internal static class OptionChanges
+{
+    // These change what is reported, kept or computed twice, or how long the run goes on; not what the steps so far were.
+    private static readonly HashSet<string> Harmless =
+        ["steps", "log_every", "evaluate_every", "evaluation_windows", "checkpoint_every", "keep_last", "recompute", "tokens_per_step"];
+
+    /// <summary>A sentence for each option that must not change.</summary>
+    public static IEnumerable<string> Between(TrainingOptions began, TrainingOptions now, string runFolder)
+    {
+        var changes = new List<(string Key, string Began, string Now)>();
+        Compare("", Node(began), Node(now), changes);
+        return changes.Select(c =>
+            $"training.{c.Key} is {c.Now}, but the run in {runFolder} began with {c.Began}; give the old value to resume it, or another folder to begin anew.");
+    }
+
+    private static JsonNode? Node(TrainingOptions options) => JsonSerializer.SerializeToNode(options, TrainingJson.Line);
+
+    private static void Compare(string key, JsonNode? began, JsonNode? now, List<(string, string, string)> changes)
+    {
+        if (Harmless.Contains(key))
+        {
+            return;
+        }
+
+        if (began is JsonObject a && now is JsonObject b)
+        {
+            foreach (string name in a.Select(p => p.Key).Union(b.Select(p => p.Key)))
+            {
+                Compare(key.Length == 0 ? name : $"{key}.{name}", a[name], b[name], changes);
+            }
+        }
+        else if (began is JsonArray c && now is JsonArray d && c.Count == d.Count)
+        {
+            for (int i = 0; i < c.Count; i++)
+            {
+                Compare($"{key}[{i}]", c[i], d[i], changes);
+            }
+        }
+        else if (!JsonNode.DeepEquals(began, now))
+        {
+            changes.Add((key, Text(began), Text(now)));
+        }
+    }
+
+    private static string Text(JsonNode? node) => node?.ToJsonString(TrainingJson.Line) ?? "nothing";
+}

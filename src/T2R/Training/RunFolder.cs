@@ -1,0 +1,99 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using T2R.Interop;
+
+namespace T2R.Training;
+
+/// <summary>
+/// The folder of a training run: <c>checkpoints/step-00000100/</c>, <c>metrics.jsonl</c>, <c>tensorboard/</c> and, at the end, <c>loss.png</c>. Whoever has it open
+/// holds its lock; checkpoints appear whole or not at all, so a process killed at any moment leaves a run that resumes.
+/// </summary>
+public sealed class RunFolder : IDisposable
+{
+    private const string StepPrefix = "step-";
+    private readonly SafeFileHandle _lock;
+
+    private RunFolder(string path, SafeFileHandle held)
+    {
+        Path = path;
+        _lock = held;
+    }
+
+    /// <summary>The folder, absolute.</summary>
+    public string Path { get; }
+
+    /// <summary>The metrics, a JSON object a line.</summary>
+    public string MetricsPath => System.IO.Path.Combine(Path, "metrics.jsonl");
+
+    /// <summary>TensorBoard's event files.</summary>
+    public string TensorBoardPath => System.IO.Path.Combine(Path, "tensorboard");
+
+    /// <summary>The picture of the losses.</summary>
+    public string PlotPath => System.IO.Path.Combine(Path, "loss.png");
+
+    /// <summary>Makes the folder if need be and locks it.</summary>
+    /// <param name="path">The folder.</param>
+    /// <exception cref="UserErrorException">It is a file, or another process trains in it.</exception>
+    /// <exception cref="IOException">The system refused.</exception>
+    public static RunFolder Open(string path)
+    {
+        string full = System.IO.Path.GetFullPath(path);
+        if (File.Exists(full))
+        {
+            throw new UserErrorException($"{path}: this is a file, expected a folder for the run; choose another name.");
+        }
+
+        Directory.CreateDirectory(full);
+        var held = Posix.TryLock(full) ?? throw new UserErrorException($"{path}: another process is training in this folder; wait for it, or choose another folder.");
+        var folder = new RunFolder(full, held);
+        folder.RemoveUnfinished();
+        return folder;
+    }
+
+    /// <summary>The checkpoints of a run, newest first. They are complete as far as writing goes; a disk may still have damaged them.</summary>
+    /// <param name="path">The run's folder.</param>
+    public static IReadOnlyList<string> Checkpoints(string path)
+    {
+        string parent = CheckpointsOf(path);
+        return Directory.Exists(parent)
+            ? [.. Directory.GetDirectories(parent, StepPrefix + "*").Where(d => StepOf(d) is not null).OrderByDescending(StepOf)]
+            : [];
+    }
+
+    /// <summary>Where the checkpoint of a step lies.</summary>
+    /// <param name="step">Steps done.</param>
+    public string CheckpointPath(int step) => System.IO.Path.Combine(CheckpointsOf(Path), StepPrefix + step.ToString("D8", CultureInfo.InvariantCulture));
+
+    /// <summary>Removes all checkpoints but the newest.</summary>
+    /// <param name="keep">How many stay.</param>
+    public void Prune(int keep)
+    {
+        foreach (string old in Checkpoints(Path).Skip(keep))
+        {
+            // A folder that is half removed must not look like a checkpoint.
+            string aside = System.IO.Path.Combine(CheckpointsOf(Path), "." + System.IO.Path.GetFileName(old) + ".removed");
+            Directory.Move(old, aside);
+            Directory.Delete(aside, recursive: true);
+        }
+    }
+
+    /// <summary>Gives the lock back.</summary>
+    public void Dispose() => _lock.Dispose();
+
+    internal static int? StepOf(string checkpoint) =>
+        int.TryParse(System.IO.Path.GetFileName(checkpoint).AsSpan(StepPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int step) ? step : null;
+
+    private static string CheckpointsOf(string path) => System.IO.Path.Combine(path, "checkpoints");
+
+    // Under the lock, every hidden folder is one that a killed process was writing or removing.
+    private void RemoveUnfinished()
+    {
+        if (Directory.Exists(CheckpointsOf(Path)))
+        {
+            foreach (string hidden in Directory.GetDirectories(CheckpointsOf(Path), "." + StepPrefix + "*"))
+            {
+                Directory.Delete(hidden, recursive: true);
+            }
+        }
+    }
+}

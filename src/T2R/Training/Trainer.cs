@@ -1,0 +1,235 @@
+using T2R.Data;
+using T2R.Evaluation;
+using static TorchSharp.torch;
+
+namespace T2R.Training;
+
+/// <summary>
+/// Trains a model in a run folder. A run that was stopped, at any step and in any way, goes on from its newest checkpoint when the same trainer is run again, and on
+/// a CPU ends with the bytes of a run that was never stopped.
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly TrainingOptions _options;
+    private readonly TrainingInputs _inputs;
+    private readonly RunFolder _folder;
+    private readonly IReadOnlyList<ITrainingObserver> _observers;
+    private readonly IProgress<StageProgress>? _progress;
+    private readonly PackedWindows _windows;
+    private readonly PackedWindows? _heldOut;
+    private readonly LearningRateSchedule _schedule;
+    private readonly Gradients _gradients = new();
+    private TrainingReport? _report;
+    private StageRun? _stage;
+    private TrainingState _state;
+
+    /// <summary>Prepares a run; nothing is written yet.</summary>
+    /// <param name="options">How to train.</param>
+    /// <param name="inputs">What to train, on what.</param>
+    /// <param name="folder">Where; kept open by the caller.</param>
+    /// <param name="observers">Who else hears of the run, beside its own files.</param>
+    /// <param name="progress">Hears of every step, in tokens.</param>
+    /// <exception cref="UserErrorException">Options, model, teacher and text do not fit each other; holds every problem.</exception>
+    public Trainer(
+        TrainingOptions options, TrainingInputs inputs, RunFolder folder, IReadOnlyList<ITrainingObserver>? observers = null, IProgress<StageProgress>? progress = null)
+    {
+        inputs.Check(options);
+        (_options, _inputs, _folder, _observers, _progress) = (options, inputs, folder, observers ?? [], progress);
+        _windows = new PackedWindows(inputs.Text, options.WindowLength, (ulong)options.Seed);
+        _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
+        _schedule = new LearningRateSchedule(options);
+        _state = new TrainingState
+        {
+            Step = 0,
+            Stage = "",
+            StageIndex = -1,
+            Tokens = 0,
+            Cursor = default,
+            OptimizerSteps = 0,
+            ElapsedSeconds = 0,
+            Corpus = CorpusMark.Of(inputs.Text),
+            Options = options,
+        };
+    }
+
+    /// <summary>Trains to the end, from the newest checkpoint if there is one.</summary>
+    /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <returns>What is left.</returns>
+    /// <exception cref="UserErrorException">The run in the folder began with other options or text.</exception>
+    /// <exception cref="DivergedException">A loss or gradient is not finite.</exception>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    /// <exception cref="IOException">The disk is full or fails; the checkpoints so far are intact.</exception>
+    public TrainingResult Run(CancellationToken cancellation = default)
+    {
+        Begin();
+        while (_state.Step < _options.Steps)
+        {
+            StopIfAsked(cancellation);
+            EnterStage(_state.Step);
+            _report!.StepBegins();
+            var (loss, parts) = AccumulateGradients();
+            double norm = _gradients.Norm();
+            StopIfNotFinite(loss, norm);
+            double learningRate = UpdateWeights(norm);
+            _report.StepEnds(_state, loss, parts, learningRate, norm);
+            EvaluateIfDue();
+            SaveIfDue();
+        }
+
+        return Finish();
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _stage?.Dispose();
+        _report?.Dispose();
+        _gradients.Dispose();
+    }
+
+    private void Begin()
+    {
+        var warnings = new List<string>();
+        using (var checkpoint = RunCheckpoint.Newest(_folder.Path, _inputs.Model.Config, warnings.Add))
+        {
+            if (checkpoint is not null)
+            {
+                Resume(checkpoint);
+            }
+        }
+
+        _report = new TrainingReport(_options, _folder, _state, _observers, _progress);
+        warnings.ForEach(_report.Warned);
+        if (_state.Step == 0)
+        {
+            Evaluate();
+        }
+    }
+
+    private void Resume(RunCheckpoint checkpoint)
+    {
+        var began = checkpoint.State;
+        var problems = OptionChanges.Between(began.Options, _options, _folder.Path).ToList();
+        if (began.Corpus != _state.Corpus)
+        {
+            problems.Add($"The run in {_folder.Path} began on a text of {began.Corpus.Tokens} tokens; this one has {_state.Corpus.Tokens} or differs inside. Give the old text, or another folder.");
+        }
+
+        if (problems.Count > 0)
+        {
+            throw new UserErrorException(problems);
+        }
+
+        _state = began with { Options = _options };
+        checkpoint.CopyTo(_inputs.Model.Weights);
+        if (_state.Step < _options.Steps && EnterStage(Math.Max(0, _state.Step - 1)).Plan.Index == began.StageIndex)
+        {
+            checkpoint.Restore(_stage!.Optimizer);
+        }
+    }
+
+    private StageRun EnterStage(int step)
+    {
+        if (_stage is null || step >= _stage.Plan.FirstStep + _stage.Plan.Steps)
+        {
+            _stage?.Dispose();
+            var plan = StagePlan.Of(_options).First(p => step < p.FirstStep + p.Steps);
+            _stage = new StageRun(plan, _options, _inputs, _gradients);
+            _state = _state with { Stage = plan.Stage.Name, StageIndex = plan.Index };
+        }
+
+        return _stage;
+    }
+
+    private (double Loss, IReadOnlyDictionary<string, double> Parts) AccumulateGradients()
+    {
+        using var scope = NewDisposeScope();
+        _gradients.Clear();
+        var cursor = _state.Cursor;
+        var losses = new List<StepLoss>();
+        for (int i = 0; i < _options.AccumulationSteps; i++)
+        {
+            using var batch = _windows.Next(_options.MicroBatchSize, ref cursor, _inputs.Model.Device);
+            losses.Add(_stage!.Loss.Backward(batch, 1.0 / _options.AccumulationSteps));
+        }
+
+        _state = _state with { Cursor = cursor };
+        var mean = StepLoss.Mean(losses);
+        losses.ForEach(l => l.Dispose());
+        return mean;
+    }
+
+    private void StopIfNotFinite(double loss, double norm)
+    {
+        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        {
+            string what = !double.IsFinite(loss) ? $"the loss is {loss}" : $"the norm of the gradients is {norm}";
+            throw new DivergedException(_state.Step + 1, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
+        }
+    }
+
+    private double UpdateWeights(double norm)
+    {
+        double clip = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
+        double learningRate = _schedule.At(_state.Step);
+        _stage!.Optimizer.Update(_gradients, learningRate, clip);
+        _gradients.Clear();
+        _state = _state with { Step = _state.Step + 1, Tokens = _state.Tokens + _options.TokensPerStep, OptimizerSteps = _stage.Optimizer.Steps };
+        return learningRate;
+    }
+
+    private void EvaluateIfDue()
+    {
+        if (_state.Step == _options.Steps || (_options.EvaluateEvery > 0 && _state.Step % _options.EvaluateEvery == 0))
+        {
+            Evaluate();
+        }
+    }
+
+    private void Evaluate()
+    {
+        if (_heldOut is not null)
+        {
+            var batches = _heldOut.Sequential(_options.EvaluationWindows, _options.MicroBatchSize, _inputs.Model.Device);
+            var measured = Perplexity.Of(_inputs.Model, batches, _options.ResetAtDocuments);
+            _state = _state with { Evaluation = new EvaluationMetrics(_state.Step, _state.Tokens, measured.Loss, measured.Value, measured.Predictions) };
+            _report!.Evaluated(_state.Evaluation);
+        }
+    }
+
+    private void SaveIfDue()
+    {
+        if (_state.Step == _options.Steps || (_options.CheckpointEvery > 0 && _state.Step % _options.CheckpointEvery == 0))
+        {
+            Save();
+        }
+    }
+
+    private void Save()
+    {
+        _state = _state with { ElapsedSeconds = _report!.ElapsedSeconds };
+        RunCheckpoint.Write(_folder.CheckpointPath(_state.Step), _state, _inputs.Model.Weights, _stage!.Optimizer);
+        _folder.Prune(_options.KeepLast);
+    }
+
+    private void StopIfAsked(CancellationToken cancellation)
+    {
+        if (cancellation.IsCancellationRequested)
+        {
+            if (_stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
+            {
+                Save();
+            }
+
+            throw new OperationCanceledException(cancellation);
+        }
+    }
+
+    private TrainingResult Finish()
+    {
+        LossPlot.Write(_folder.MetricsPath, _folder.PlotPath);
+        _stage?.Dispose();
+        _stage = null;
+        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, RunFolder.Checkpoints(_folder.Path)[0]);
+    }
+}

@@ -1,0 +1,46 @@
+using T2R.Data;
+using T2R.Evaluation;
+using T2R.Tests.Checkpoints;
+using T2R.Training;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Training;
+
+[Collection(nameof(Alone))]
+public class TensorCountTests
+{
+    [Fact]
+    public void The_number_of_tensors_does_not_grow_from_step_to_step()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Tiny.Model(Tiny.Config(true, Tiny.Softmax, Tiny.Slots), 1);
+        using var teacher = Tiny.Model(Tiny.Config(true, Tiny.Softmax, Tiny.Softmax), 2);
+        var counts = new List<long>();
+        long before = Tensor.TotalCount;
+        var options = Tiny.Options(12) with
+        {
+            AccumulationSteps = 2,
+            EvaluateEvery = 3,
+            CheckpointEvery = 4,
+            Recompute = RecomputePolicy.Full,
+            Distillation = new DistillationOptions(),
+            Stages = [new TrainingStage("mixers") { Steps = 6, Objective = StageObjective.Mixers }, new TrainingStage("all")],
+        };
+        TrainerTests.Run(folder.Path, options, new TrainingInputs(model, Tiny.Text(1), Tiny.Text(2, 200), teacher), new Recorder(_ => counts.Add(Tensor.TotalCount)));
+
+        Assert.Single(counts[..6].Distinct());
+        Assert.Single(counts[6..].Distinct());
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void An_evaluation_leaves_no_tensor_behind()
+    {
+        using var model = Tiny.Model(Tiny.Config(true, Tiny.Softmax), 1);
+        var windows = new PackedWindows(Tiny.Text(3), 50, 0);
+        long before = Tensor.TotalCount;
+        Perplexity.Of(model, windows.Sequential(5, batchSize: 2), true);
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+}
