@@ -39,17 +39,13 @@ public static class AtomicFile
         string aside = Leftover.NewName(target, Leftover.Partial);
         try
         {
-            using (var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0))
+            DiskFull.Explain(path, () =>
             {
+                using var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None, bufferSize: 0);
                 write(stream);
                 stream.Flush(flushToDisk: true);
-            }
-
+            });
             Posix.Move(aside, target);
-        }
-        catch (IOException e) when (DiskFull.Means(e))
-        {
-            throw DiskFull.At(path, e);
         }
         finally
         {

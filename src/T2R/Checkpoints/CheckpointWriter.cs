@@ -55,15 +55,11 @@ public sealed class CheckpointWriter : IDisposable
             throw new ArgumentException($"tensor '{name}' is not in the plan", nameof(name));
         }
 
-        try
+        DiskFull.Explain(_folder.Target, () =>
         {
             OpenWriter(shard).Write(name, tensor);
             CloseIfComplete(shard);
-        }
-        catch (IOException e) when (DiskFull.Means(e))
-        {
-            throw DiskFull.At(_folder.Target, e);
-        }
+        });
     }
 
     /// <summary>Ends the files and writes the index if there are several.</summary>
@@ -71,17 +67,17 @@ public sealed class CheckpointWriter : IDisposable
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public void Finish()
     {
+        // Written already, all of them; or the checkpoint has no tensors; or Finish throws.
         foreach (Shard shard in _shards.Where(s => !s.Done))
         {
-            // Only a checkpoint without tensors gets here without an exception.
-            OpenWriter(shard).Finish();
+            DiskFull.Explain(_folder.Target, () => OpenWriter(shard).Finish());
             CloseIfComplete(shard);
         }
 
         if (_shards.Count > 1)
         {
             string index = ShardIndex.Format(_shardOf.Select(pair => (pair.Key, pair.Value.FileName)), TotalBytes);
-            File.WriteAllText(Path.Combine(_folder.Path, ShardIndex.FileName), index);
+            DiskFull.Explain(_folder.Target, () => File.WriteAllText(Path.Combine(_folder.Path, ShardIndex.FileName), index));
         }
     }
 

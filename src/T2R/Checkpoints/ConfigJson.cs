@@ -27,25 +27,13 @@ public sealed class ConfigJson
     /// <summary>Opens a JSON file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="problems">Receives what later reads find wrong.</param>
-    /// <exception cref="UserErrorException">There is no such file, or it is not a JSON object.</exception>
+    /// <exception cref="UserErrorException">There is no such file, or it is not a JSON object, or it names a key twice.</exception>
     public static ConfigJson Open(string path, Problems problems)
     {
-        if (!File.Exists(path))
-        {
-            throw new UserErrorException($"{path}: no such file; expected the config.json that Hugging Face folders hold.");
-        }
-
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path), new JsonDocumentOptions { MaxDepth = 64 });
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? new ConfigJson(path, string.Empty, document.RootElement.Clone(), problems)
-                : throw new UserErrorException($"{path}: holds a JSON {document.RootElement.ValueKind}, expected an object.");
-        }
-        catch (JsonException e)
-        {
-            throw new UserErrorException($"{path}: not valid JSON: {e.Message}", e);
-        }
+        JsonElement root = InputFile.ReadJson(path);
+        return root.ValueKind == JsonValueKind.Object
+            ? new ConfigJson(path, string.Empty, root, problems)
+            : throw new UserErrorException($"{path}: holds a JSON {root.ValueKind}, expected an object.");
     }
 
     /// <summary>Whether the key is there and not null.</summary>

@@ -8,8 +8,18 @@ internal static class DiskFull
     /// <summary>Whether the system refused for want of room; on Linux .NET keeps the error number in HResult.</summary>
     internal static bool Means(IOException e) => e.HResult is NoSpace or QuotaExceeded;
 
-    internal static IOException At(string target, IOException e) =>
-        new($"The disk is full: {target} could not be written and nothing of it is kept; free some space or choose another place.", e);
+    /// <summary>Writes; a full disk is reported with the name that the user knows, not that of the hidden file.</summary>
+    internal static void Explain(string target, Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException e) when (Means(e))
+        {
+            throw new IOException($"The disk is full: {target} could not be written and nothing of it is kept; free some space or choose another place.", e);
+        }
+    }
 
     /// <summary>Throws if fewer bytes are free where a path lies.</summary>
     /// <param name="existing">A folder on the file system that is going to hold the target.</param>

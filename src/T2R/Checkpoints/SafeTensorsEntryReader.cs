@@ -7,6 +7,9 @@ namespace T2R.Checkpoints;
 /// <summary>Reads one tensor's description in a SafeTensors header: exactly dtype, shape and data_offsets, each once, in agreement.</summary>
 internal static class SafeTensorsEntryReader
 {
+    // torch's iterators know no more.
+    private const int MaxDimensions = 64;
+
     /// <summary>Reads the value that the reader stands on.</summary>
     /// <exception cref="UserErrorException">It is not a valid description; the message names file and tensor.</exception>
     internal static TensorEntry Read(string path, string name, ref Utf8JsonReader reader)
@@ -41,6 +44,11 @@ internal static class SafeTensorsEntryReader
         if (dtype is null || shape is null || offsets is not [var begin, var end])
         {
             throw Refuse(path, name, "lacks dtype, shape or a pair of data_offsets in its description");
+        }
+
+        if (shape.Value.Length > MaxDimensions)
+        {
+            throw Refuse(path, name, $"has {shape.Value.Length} dimensions, expected at most {MaxDimensions}");
         }
 
         if (begin > end)
@@ -95,21 +103,20 @@ internal static class SafeTensorsEntryReader
         return values.ToImmutable();
     }
 
+    // A size of 0 does not excuse the others: torch multiplies them too, for the strides.
     private static long? Product(ImmutableArray<long> shape, long elementSize)
     {
-        long product = elementSize;
+        Int128 product = elementSize;
         foreach (long size in shape)
         {
-            // The reference implementation refuses a product that overflows even if a later size is 0; so do we.
-            if (Math.BigMul(product, size) is var wide && (wide < 0 || wide > long.MaxValue))
+            product *= Math.Max(size, 1);
+            if (product > long.MaxValue)
             {
                 return null;
             }
-
-            product *= size;
         }
 
-        return product;
+        return shape.Contains(0) ? 0 : (long)product;
     }
 
     private static UserErrorException Refuse(string path, string name, string what) =>

@@ -38,7 +38,7 @@ public sealed class SafeTensorsWriter
     /// <summary>Whether every tensor of the plan has been written.</summary>
     public bool IsComplete => _pending.Count == 0;
 
-    /// <summary>Writes a tensor from any device and of any strides, 16 MiB at a time; nothing is converted.</summary>
+    /// <summary>Writes a tensor from any device and of any strides, 4 MiB at a time; nothing is converted.</summary>
     /// <param name="name">Its name in the plan.</param>
     /// <param name="tensor">Of the plan's dtype and shape.</param>
     /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>

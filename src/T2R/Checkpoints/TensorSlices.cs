@@ -6,7 +6,7 @@ namespace T2R.Checkpoints;
 /// <summary>A tensor's bytes, row-major, piece by piece, so that a large tensor of any device and strides needs no second whole copy.</summary>
 internal static class TensorSlices
 {
-    private const long SliceBytes = 16 << 20;
+    private const long SliceBytes = 4 << 20;
 
     internal delegate void Consume(ReadOnlySpan<byte> bytes);
 

@@ -1,0 +1,147 @@
+using T2R.Checkpoints;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Checkpoints;
+
+public class SafeTensorsRoundTripTests
+{
+    private static SafeTensorsFile RoundTrip(TemporaryFolder folder, params (string Name, Tensor Tensor)[] tensors)
+    {
+        AtomicFile.Write(folder["f.safetensors"], stream =>
+        {
+            var writer = new SafeTensorsWriter(stream, tensors.Select(t => new TensorSpec(t.Name, t.Tensor.dtype, [.. t.Tensor.shape])));
+            foreach (var (name, tensor) in tensors)
+            {
+                writer.Write(name, tensor);
+            }
+
+            writer.Finish();
+        });
+        return SafeTensorsFile.Open(folder["f.safetensors"]);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float64)]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Int64)]
+    [InlineData(ScalarType.Int32)]
+    [InlineData(ScalarType.Int16)]
+    [InlineData(ScalarType.Int8)]
+    [InlineData(ScalarType.Byte)]
+    [InlineData(ScalarType.Bool)]
+    public void Every_dtype_comes_back_as_scalar_matrix_and_empty_tensor(ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        Tensor matrix = arange(-6, 9, dtype: ScalarType.Float32).reshape(3, 5).to_type(dtype), scalar = matrix[1, 2].clone(), nothing = empty([0, 4], dtype);
+        using var file = RoundTrip(folder, ("matrix", matrix), ("scalar", scalar), ("nothing", nothing));
+        foreach (var (name, tensor) in new[] { ("matrix", matrix), ("scalar", scalar), ("nothing", nothing) })
+        {
+            Tensor view = file.View(name);
+            Assert.Equal(tensor.dtype, view.dtype);
+            Assert.Equal(tensor.shape, view.shape);
+            Assert.True(tensor.equal(view).all().item<bool>());
+        }
+    }
+
+    [Fact]
+    public void Any_strides_are_written_row_major()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        Tensor whole = randn(6, 8, 10);
+        (string Name, Tensor Tensor)[] views =
+        [
+            ("transposed", whole.transpose(0, 2)), ("narrowed", whole.narrow(1, 2, 3)), ("offset", whole[3]), ("expanded", whole[0, 0].expand(4, 10)),
+            ("with gradient", randn(3, 3).requires_grad_(true)),
+        ];
+        using var file = RoundTrip(folder, views);
+        Assert.All(views, v => Assert.True(v.Tensor.detach().equal(file.View(v.Name)).all().item<bool>(), v.Name));
+    }
+
+    [Theory]
+    [InlineData(3_000_000, 1)]
+    [InlineData(1, 3_000_000)]
+    [InlineData(3, 1_200_000)]
+    [InlineData(1_100_000, 3)]
+    public void A_tensor_larger_than_a_slice_is_cut_and_stays_whole(long rows, long columns)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        Tensor tensor = arange(rows * columns, dtype: ScalarType.Float32).reshape(columns, rows);
+        using var file = RoundTrip(folder, ("contiguous", tensor), ("transposed", tensor.t()));
+        Assert.True(tensor.equal(file.View("contiguous")).all().item<bool>());
+        Assert.True(tensor.t().equal(file.View("transposed")).all().item<bool>());
+    }
+
+    [Fact]
+    public void Writing_leaves_no_tensors_behind()
+    {
+        using var folder = new TemporaryFolder();
+        using Tensor large = zeros(2_000_000, 2).t();
+        long before = Tensor.TotalCount;
+        RoundTrip(folder, ("large", large)).Dispose();
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void A_view_shares_the_mapping_and_writing_into_it_does_not_reach_the_file()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        using var file = RoundTrip(folder, ("w", ones(1000)));
+        byte[] before = File.ReadAllBytes(file.Path);
+        file.View("w").fill_(7);
+        Assert.Equal(7000f, file.View("w").sum().item<float>());
+        Assert.Equal(before, File.ReadAllBytes(file.Path));
+        using var again = SafeTensorsFile.Open(file.Path);
+        Assert.Equal(1000f, again.View("w").sum().item<float>());
+    }
+
+    [Fact]
+    public void Data_that_the_file_does_not_align_comes_as_a_copy()
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        string header = """{"odd":{"dtype":"U8","shape":[3],"data_offsets":[0,3]},"w":{"dtype":"I32","shape":[2],"data_offsets":[3,11]}}""";
+        File.WriteAllBytes(folder["f"], RawSafeTensors.Bytes(header, 11));
+        using var file = SafeTensorsFile.Open(folder["f"]);
+        Assert.Equal([0x06050403, 0x0a090807], file.View("w").data<int>().ToArray());
+        Assert.Equal(new byte[] { 3, 4, 5, 6, 7, 8, 9, 10 }, file.Bytes("w").ToArray());
+    }
+
+    [Fact]
+    public void Metadata_comes_back()
+    {
+        using var folder = new TemporaryFolder();
+        var metadata = new Dictionary<string, string> { ["format"] = "pt", ["note"] = "Zürich \"quoted\"\n" };
+        AtomicFile.Write(folder["f"], s => new SafeTensorsWriter(s, [], metadata).Finish());
+        using var file = SafeTensorsFile.Open(folder["f"]);
+        Assert.Equal(metadata, file.Metadata);
+    }
+
+    [Fact]
+    public void A_closed_file_gives_no_views()
+    {
+        using var folder = new TemporaryFolder();
+        using Tensor one = ones(1);
+        var file = RoundTrip(folder, ("w", one));
+        file.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => file.View("w"));
+        Assert.Throws<ObjectDisposedException>(() => file.Bytes("w").Length);
+    }
+
+    [Fact]
+    public void A_name_that_the_file_lacks_is_said_with_the_file()
+    {
+        using var folder = new TemporaryFolder();
+        using Tensor one = ones(1);
+        using var file = RoundTrip(folder, ("w", one));
+        string message = Assert.Throws<UserErrorException>(() => file.View("v")).Message;
+        Assert.Contains(file.Path, message, StringComparison.Ordinal);
+        Assert.Contains("'v'", message, StringComparison.Ordinal);
+    }
+}
