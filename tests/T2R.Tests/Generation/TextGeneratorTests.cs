@@ -7,7 +7,6 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Generation;
 
-[Collection(nameof(Alone))]
 public sealed class TextGeneratorTests : IDisposable
 {
     private static readonly TinyShape Recurrent = new() { HybridLayers = [] }, Hybrid = new() { HybridLayers = [1], Window = 6 }, Transformer = new();

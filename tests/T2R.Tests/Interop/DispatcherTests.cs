@@ -4,7 +4,6 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Interop;
 
-[Collection(nameof(Alone))]
 public class DispatcherTests
 {
     [Theory]

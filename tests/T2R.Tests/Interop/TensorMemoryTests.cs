@@ -5,7 +5,6 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Interop;
 
-[Collection(nameof(Alone))]
 public class TensorMemoryTests
 {
     [Fact]
