@@ -7,7 +7,6 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Training;
 
-[Collection(nameof(Alone))]
 public class TensorCountTests
 {
     [Fact]
