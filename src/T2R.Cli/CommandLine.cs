@@ -8,7 +8,12 @@ namespace T2R.Cli;
 /// <summary>The verbs, and what becomes of their failures: 0 done, 1 the world failed or the user stopped it, 2 the user's input is wrong.</summary>
 internal static class CommandLine
 {
-    private static readonly string[] Examples = ["t2r doctor"];
+    internal static readonly string[] Examples =
+    [
+        "t2r doctor",
+        "t2r convert Mistral-7B-v0.1 --out Mistral-7B-GSA",
+        "t2r generate Mistral-7B-GSA --prompt \"Once upon a time\"",
+    ];
 
     public static RootCommand Create()
     {

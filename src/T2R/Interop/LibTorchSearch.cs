@@ -17,25 +17,21 @@ internal static class LibTorchSearch
     /// <summary>The first folder that holds libtorch: the variable alone if it is set, then beside the program, the build's, NuGet's, PyTorch's.</summary>
     /// <exception cref="UserErrorException">The variable names a folder without libtorch.</exception>
     /// <exception cref="DllNotFoundException">None was found.</exception>
-    public static LibTorchFolder Find()
-    {
-        if (Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named)
-        {
-            return Named(named);
-        }
-
-        LibTorchFolder[] folders =
+    public static LibTorchFolder Find() => Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } named ? Named(named) : Find(
         [
             .. BesideProgram().Select(f => new LibTorchFolder(f, "beside the program")),
             .. FromBuild("LibTorchFolder").Select(f => new LibTorchFolder(f, "recorded by the build")),
             .. FromNuGet("LibTorchFolder").Select(f => new LibTorchFolder(f, "this user's NuGet folder")),
-        ];
-        return folders.FirstOrDefault(f => f.HasLibTorch)
-            ?? InstalledPyTorch.Find()
-            ?? throw new DllNotFoundException(
-                $"libtorch was not found. Looked for libtorch_cpu.so in: {string.Join(", ", folders.Select(f => $"{f.Path} ({f.ChosenBy})"))}; "
-                + $"and for a PyTorch of python3 or python. {Remedies}");
-    }
+        ],
+        InstalledPyTorch.Find);
+
+    /// <summary>The first of the folders that holds libtorch; the last resort is asked only when none does, as it takes a moment.</summary>
+    internal static LibTorchFolder Find(IReadOnlyList<LibTorchFolder> folders, Func<LibTorchFolder?> lastResort) =>
+        folders.FirstOrDefault(f => f.HasLibTorch)
+        ?? lastResort()
+        ?? throw new DllNotFoundException(
+            $"libtorch was not found. Looked for libtorch_cpu.so in: {string.Join(", ", folders.Select(f => $"{f.Path} ({f.ChosenBy})"))}; "
+            + $"and for a PyTorch of python3 or python. {Remedies}");
 
     /// <summary>The file of TorchSharp's native library, as it was published or restored.</summary>
     /// <exception cref="DllNotFoundException">It was not found.</exception>
@@ -47,7 +43,7 @@ internal static class LibTorchSearch
                 $"{LibTorchSharpFile}, which the NuGet package TorchSharp carries, was not found in: {string.Join(", ", folders)}. Run `dotnet restore` again, or publish the program again.");
     }
 
-    private static LibTorchFolder Named(string path)
+    internal static LibTorchFolder Named(string path)
     {
         var folder = new LibTorchFolder(Path.GetFullPath(path), Variable, IsUsersChoice: true);
         return folder.HasLibTorch

@@ -26,6 +26,18 @@ public class CommandLineTests
     }
 
     [Fact]
+    public void The_examples_of_the_programs_own_help_parse() => Assert.All(CommandLine.Examples, example =>
+        Assert.Empty(ParseMistakes.Of(CommandLine.Create().Parse([.. CommandLineParser.SplitCommandLine(example).Skip(1)]))));
+
+    [Fact]
+    public async Task A_libtorch_the_user_names_wrongly_is_the_users_mistake_in_every_verb_that_computes()
+    {
+        var (code, output, error) = await T2rProcess.Run(["generate", "model", "--prompt", "x"], NoLibTorch);
+        Assert.Equal((2, ""), (code, output));
+        Assert.StartsWith("error: T2R_LIBTORCH is set to /nowhere", error);
+    }
+
+    [Fact]
     public async Task Help_lists_the_verbs_and_does_not_load_libtorch()
     {
         var (code, output, error) = await T2rProcess.Run(["--help"], NoLibTorch);
