@@ -24,6 +24,8 @@ internal static class CommandLine
             MakeRandomVerb.Create(),
             GenerateVerb.Create(),
             LogitsVerb.Create(),
+            TokenizeVerb.Create(),
+            TrainTokenizerVerb.Create(),
             DoctorVerb.Create(),
             VersionVerb.Create(),
         };

@@ -31,6 +31,11 @@ public sealed class BytePairTrainer
     /// <exception cref="OperationCanceledException"><paramref name="stop"/> was cancelled.</exception>
     public SentencePieceModel Train(IEnumerable<string> documents, IProgress<StageProgress>? progress = null, CancellationToken stop = default)
     {
+        if (CharacterCoverage is not (> 0 and <= 1))
+        {
+            throw new UserErrorException($"a character coverage of {CharacterCoverage} makes no sense; a number above 0 and up to 1 was expected, such as 0.9995.");
+        }
+
         List<SentencePiece> pieces = SpecialPieces();
         WordCounts words = Count(documents, progress, stop);
         var alphabet = TrainingAlphabet.Of(words, CharacterCoverage);
