@@ -10,6 +10,7 @@ internal static class CommandLine
 {
     internal static readonly string[] Examples =
     [
+        "t2r run recipes/quickstart.yaml",
         "t2r doctor",
         "t2r convert Mistral-7B-v0.1 --out Mistral-7B-GSA",
         "t2r generate Mistral-7B-GSA --prompt \"Once upon a time\"",
@@ -19,7 +20,10 @@ internal static class CommandLine
     {
         var root = new RootCommand("Turns a pretrained Transformer into a recurrent network that generates in constant memory.")
         {
+            RunVerb.Create(),
             ConvertVerb.Create(),
+            TrainVerb.Create(),
+            ExportVerb.Create(),
             InspectVerb.Create(),
             MakeRandomVerb.Create(),
             GenerateVerb.Create(),

@@ -21,11 +21,6 @@ public sealed class SequenceContext : IDisposable
     /// <param name="form">Which form of the gated slot operator runs.</param>
     public SequenceContext(long batch, long length, Device device, Tensor? documentStarts_BT = null, long offset = 0, GatedSlotForm form = GatedSlotForm.Chunk)
     {
-        if (documentStarts_BT is not null && offset > 0)
-        {
-            throw new ArgumentException("document boundaries inside a continued sequence are not supported by softmax layers", nameof(documentStarts_BT));
-        }
-
         (Batch, Length, Device, DocumentStarts_BT, Offset, Form) = (batch, length, device, documentStarts_BT, offset, form);
     }
 
@@ -64,8 +59,14 @@ public sealed class SequenceContext : IDisposable
 
     /// <summary>Which keys a query sees, bool <c>[B or 1, 1, T, Offset + T]</c>; null when plain causality (or, for one token, everything) says it all.</summary>
     /// <param name="slidingWindow">Positions a token sees, itself included; null for all.</param>
+    /// <exception cref="NotSupportedException">A document begins inside a continued sequence.</exception>
     internal Tensor? Mask(int? slidingWindow)
     {
+        if (DocumentStarts_BT is not null && Offset > 0)
+        {
+            throw new NotSupportedException("softmax attention cannot begin a new document inside a continued sequence: its cache holds no boundaries");
+        }
+
         long keys = Offset + Length;
         bool windowed = slidingWindow is { } w && w < keys;
         if (DocumentStarts_BT is null && !windowed && (Offset == 0 || Length == 1))

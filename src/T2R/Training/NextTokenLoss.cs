@@ -13,8 +13,8 @@ namespace T2R.Training;
 /// </summary>
 internal sealed class NextTokenLoss
 {
-    // Large enough for full-speed matrix products, small enough to stay near the processor: 4 Mi fp32 logits on a CPU, 64 Mi on a card.
-    private const long CpuLogits = 1L << 20, DeviceLogits = 1L << 26;
+    // Large enough for full-speed matrix products, small enough to stay near the processor: 1 Mi fp32 logits on a CPU, 64 Mi on a card.
+    internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 26;
     private const long NoPrediction = -100;
     private readonly CausalLM _model;
     private readonly CausalLM? _teacher;

@@ -1,0 +1,67 @@
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Recipes;
+using T2R.Training;
+
+namespace T2R.Cli.Run;
+
+/// <summary>Shows what a recipe is going to do.</summary>
+internal static class PlanView
+{
+    /// <summary>A line before the work begins.</summary>
+    public static void Note(RecipePlan plan, string folder) =>
+        Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {plan.Dtype} on {plan.Device}; the run lies in {folder}");
+
+    /// <summary>The whole plan, as the result.</summary>
+    public static void Show(RecipePlan plan, string folder, bool asJson)
+    {
+        var training = plan.Recipe.Training;
+        var memory = plan.Memory;
+        if (asJson)
+        {
+            Screen.PrintJson(new
+            {
+                plan.Recipe.Name,
+                Run = folder,
+                Device = plan.Device.ToString(),
+                Dtype = plan.Dtype.ToString(),
+                Parameters = Parameters(plan),
+                SourceParameters = plan.Conversion?.SourceParameters,
+                training.Steps,
+                Tokens = Tokens(plan),
+                Stages = StagePlan.Of(training).Select(s => new { s.Stage.Name, s.Steps, s.Stage.Objective, s.Stage.Trained }),
+                Memory = memory.Parts.ToDictionary(p => p.Part, p => p.Bytes),
+                MemoryTotal = memory.Total,
+            });
+            return;
+        }
+
+        var table = new ScreenTable("", plan.Recipe.Name);
+        table.Row("model", Model(plan));
+        table.Row("text", string.Join("\n", plan.Recipe.Data.Train));
+        table.Row("held out", plan.Validation is { } validation ? validation.Name : $"{plan.Recipe.Data.HeldOut:P1} of the documents");
+        table.Row("training", $"{training.Steps:N0} steps of {training.TokensPerStep:N0} tokens, {Tokens(plan):N0} in all; {plan.Dtype} on {plan.Device}");
+        foreach (var stage in StagePlan.Of(training))
+        {
+            table.Row($"stage {stage.Stage.Name}", $"{stage.Steps:N0} steps on {stage.Stage.Objective.ToString().ToLowerInvariant()}, trains {string.Join(", ", stage.Stage.Trained)}");
+        }
+
+        table.Row("memory", $"about {Quantity.Bytes(memory.Total)}\n{string.Join("\n", memory.Parts.Select(p => $"{Quantity.Bytes(p.Bytes)} {p.Part}"))}");
+        table.Row("run", folder);
+        Screen.Print(table);
+        Screen.Print("Nothing was done; without --dry-run this would run.");
+    }
+
+    private static string Model(RecipePlan plan)
+    {
+        var config = plan.Config;
+        int recurrent = config.Mixers.Count(m => m is GatedSlotAttentionConfig);
+        string from = plan.Source is { } source ? $"{source.Path} ({source.Format.Name})" : "random weights";
+        string became = plan.Conversion is { } conversion ? $", {conversion.SourceParameters:N0} parameters before; initialization {conversion.Initialization.Name}" : string.Empty;
+        return $"{from}\n{Parameters(plan):N0} parameters{became}\n{config.Layers} layers, {recurrent} of them gated slot attention";
+    }
+
+    private static long Parameters(RecipePlan plan) => WeightLayout.Of(plan.Config).Sum(s => s.Count);
+
+    private static long Tokens(RecipePlan plan) => plan.Recipe.Training.Steps * plan.Recipe.Training.TokensPerStep;
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using T2R.Recipes;
+
+namespace T2R.Cli.Run;
+
+/// <summary>What the verbs that take a recipe share on the command line.</summary>
+internal sealed class RecipeArguments
+{
+    private readonly Argument<string> _recipe = new("recipe") { Description = "A recipe in YAML." };
+    private readonly Argument<string[]> _overrides = new("key=value") { Description = "Settings laid over the recipe's, such as training.steps=500.", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<string?> _out = new("--out") { Description = "The run's folder; runs/NAME, by the recipe's name, unless given." };
+    private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check everything and show the plan, with sizes and memory; do nothing." };
+    private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON." };
+
+    public RecipeArguments(Verb verb)
+    {
+        verb.Arguments.Add(_recipe);
+        verb.Arguments.Add(_overrides);
+        verb.Options.Add(_out);
+        verb.Options.Add(_dryRun);
+        verb.Options.Add(_json);
+    }
+
+    /// <summary>The recipe held against the world; warnings are shown.</summary>
+    public RecipePlan Open(ParseResult parsed)
+    {
+        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, parsed.GetValue(_overrides) ?? []));
+        foreach (string warning in plan.Source?.Warnings ?? [])
+        {
+            Screen.Warn(warning);
+        }
+
+        return plan;
+    }
+
+    public string Folder(ParseResult parsed, RecipePlan plan) => parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
+
+    public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
+
+    public bool IsJson(ParseResult parsed) => parsed.GetValue(_json);
+}

@@ -1,0 +1,43 @@
+using T2R.Recipes;
+
+namespace T2R.Cli.Run;
+
+/// <summary>Shows what a run measured: a table, a sample of each model, and last where the export lies.</summary>
+internal static class ReportView
+{
+    public static void Show(RunReport report, bool asJson)
+    {
+        if (asJson)
+        {
+            Screen.PrintJson(report);
+            return;
+        }
+
+        var table = new ScreenTable("model", "#perplexity", "#× teacher", "#state at 1 000 tokens", "#state at 16 000 tokens");
+        foreach (var row in report.Rows)
+        {
+            table.Row(
+                row.Model,
+                $"{row.Perplexity:F2}",
+                row.RatioToTeacher is { } ratio ? $"{ratio:F3}" : "",
+                Quantity.Bytes(row.StateBytesAt1000),
+                Quantity.Bytes(row.StateBytesAt16000));
+        }
+
+        foreach (var prompted in report.Rows.SelectMany(r => r.Samples.Select(s => (r.Model, s.Prompt, s.Text))).GroupBy(s => s.Prompt))
+        {
+            Screen.Print($"{prompted.Key} …");
+            foreach (var (model, _, text) in prompted)
+            {
+                Screen.Print($"  [{model}]");
+                Screen.Print(string.Join('\n', text.Trim('\n').Split('\n').Select(line => "    " + line)));
+            }
+
+            Screen.Print(string.Empty);
+        }
+
+        Screen.Print(table);
+        Screen.Print($"Perplexity over {report.Windows:N0} held-out windows of {report.WindowLength:N0} tokens; {report.TrainedTokens:N0} tokens of training in {Quantity.Duration(TimeSpan.FromSeconds(report.Seconds))}.");
+        Screen.Print($"The exported model lies in {report.ExportFolder}");
+    }
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using T2R.Models;
+using T2R.Recipes;
+
+namespace T2R.Cli.Verbs;
+
+internal static class ExportVerb
+{
+    public static Command Create()
+    {
+        var verb = new Verb("export", "Makes a model's folder of a run's newest checkpoint: weights, config, tokenizer, model card.")
+        {
+            Examples = ["t2r export runs/quickstart --out my-model", "t2r export runs/quickstart --out my-model --dtype bf16 --force"],
+        };
+        var run = new Argument<string>("run") { Description = "A run's folder, as `t2r run` or `t2r train` left it." };
+        var output = new Option<string>("--out") { Description = "The folder to make.", Required = true };
+        var dtype = new Option<string?>("--dtype") { Description = $"{string.Join(", ", DtypeName.ShortNames)}; as the recipe says unless given." };
+        var force = new Option<bool>("--force") { Description = "Replace the model that lies there." };
+        verb.Arguments.Add(run);
+        foreach (Option option in (Option[])[output, dtype, force])
+        {
+            verb.Options.Add(option);
+        }
+
+        verb.Does((parsed, stop) =>
+        {
+            using var progress = new ProgressReporter();
+            string target = parsed.GetValue(output)!;
+            string checkpoint = RunExport.Newest(parsed.GetValue(run)!, target, parsed.GetValue(dtype), parsed.GetValue(force), Screen.Warn, progress, stop);
+            Screen.Print($"{checkpoint} lies in {target} as a model's folder.");
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using T2R.Cli.Run;
+using T2R.Recipes;
+
+namespace T2R.Cli.Verbs;
+
+internal static class RunVerb
+{
+    public static Command Create()
+    {
+        var verb = new Verb("run", "Does what a recipe says: convert, train, measure, export, sample. The same command again goes on where it stopped.")
+        {
+            Examples =
+            [
+                "t2r run recipes/quickstart.yaml",
+                "t2r run recipes/quickstart.yaml --dry-run",
+                "t2r run recipes/quickstart.yaml --out runs/longer training.steps=600 training.optimizer.learning_rate=1e-3",
+            ],
+        };
+        var arguments = new RecipeArguments(verb);
+        verb.Does((parsed, stop) =>
+        {
+            using var plan = arguments.Open(parsed);
+            string folder = arguments.Folder(parsed, plan);
+            if (arguments.IsDryRun(parsed))
+            {
+                PlanView.Show(plan, folder, arguments.IsJson(parsed));
+                return;
+            }
+
+            PlanView.Note(plan, folder);
+            RunReport report;
+            using (var progress = new ProgressReporter())
+            {
+                var watch = new RunWatch(progress, [new TrainingView()], row => Screen.Note($"{row.Model}: perplexity {row.Perplexity:F2}"));
+                report = new RecipeRun(plan, folder, watch, stop).Everything();
+            }
+
+            ReportView.Show(report, arguments.IsJson(parsed));
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,41 @@
+using System.CommandLine;
+using T2R.Cli.Run;
+using T2R.Recipes;
+
+namespace T2R.Cli.Verbs;
+
+internal static class TrainVerb
+{
+    public static Command Create()
+    {
+        var verb = new Verb("train", "Converts and trains as a recipe says, without measuring or exporting. The same command again goes on where it stopped.")
+        {
+            Examples = ["t2r train recipes/quickstart.yaml", "t2r train recipes/quickstart.yaml --out runs/mine training.steps=100"],
+        };
+        var arguments = new RecipeArguments(verb);
+        verb.Does((parsed, stop) =>
+        {
+            using var plan = arguments.Open(parsed);
+            string folder = arguments.Folder(parsed, plan);
+            if (arguments.IsDryRun(parsed))
+            {
+                PlanView.Show(plan, folder, arguments.IsJson(parsed));
+                return;
+            }
+
+            PlanView.Note(plan, folder);
+            using var progress = new ProgressReporter();
+            var result = new RecipeRun(plan, folder, new RunWatch(progress, [new TrainingView()]), stop).Training();
+            if (arguments.IsJson(parsed))
+            {
+                Screen.PrintJson(result);
+                return;
+            }
+
+            string perplexity = result.Evaluation is { } evaluation ? $"; perplexity {evaluation.Perplexity:F2}" : string.Empty;
+            Screen.Print($"{result.Steps:N0} steps, {result.Tokens:N0} tokens in {Quantity.Duration(TimeSpan.FromSeconds(result.ElapsedSeconds))}{perplexity}.");
+            Screen.Print($"The weights lie in {result.Checkpoint}; `t2r export {folder} --out DIR` makes a model's folder of them.");
+        });
+        return verb;
+    }
+}

@@ -1,0 +1,59 @@
+using T2R.Data;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Ops.GatedSlot;
+using static TorchSharp.torch;
+
+namespace T2R.Evaluation;
+
+/// <summary>Measures a model the way it serves: one token at a time, everything before it known through the state alone.</summary>
+public static class RecurrentPerplexity
+{
+    private const string Stage = "measuring token by token";
+
+    /// <summary>The perplexity of windows, the same predictions as <see cref="Perplexity.Of"/> makes of them in the chunk form.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="batches">The windows, on the model's device; each batch is disposed after use.</param>
+    /// <param name="resetAtDocuments">Whether the state is forgotten where a document begins; a model with softmax layers cannot.</param>
+    /// <param name="progress">Hears of the tokens read of each batch.</param>
+    /// <param name="cancellation">Heeded between tokens.</param>
+    /// <exception cref="ArgumentException">There is no prediction to measure.</exception>
+    public static Perplexity Of(
+        CausalLM model, IEnumerable<Batch> batches, bool resetAtDocuments, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        double sum = 0;
+        long predictions = 0;
+        foreach (var batch in batches)
+        {
+            using (batch)
+            {
+                sum += SumOf(model, batch, resetAtDocuments, progress, cancellation);
+                predictions += batch.Ids.shape[0] * (batch.Ids.shape[1] - 1);
+            }
+        }
+
+        return predictions > 0 ? new Perplexity(sum / predictions, predictions) : throw new ArgumentException("no predictions to measure", nameof(batches));
+    }
+
+    private static double SumOf(CausalLM model, Batch batch, bool resetAtDocuments, IProgress<StageProgress>? progress, CancellationToken cancellation)
+    {
+        using var _ = no_grad();
+        using var outer = NewDisposeScope();
+        using var state = model.CreateState(batch.Ids.shape[0]);
+        var sum = zeros(1, ScalarType.Float64, batch.Ids.device);
+        long length = batch.Ids.shape[1];
+        for (long t = 0; t < length - 1; t++)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            using var scope = NewDisposeScope();
+            var starts_B1 = resetAtDocuments ? batch.DocumentStarts.narrow(1, t, 1) : null;
+            using var context = new SequenceContext(batch.Ids.shape[0], 1, batch.Ids.device, starts_B1, state.Length, GatedSlotForm.Recurrent);
+            var logits_BV = model.Forward(batch.Ids.narrow(1, t, 1), context, state).squeeze(1);
+            var next_B = batch.Ids.narrow(1, t + 1, 1).squeeze(1);
+            sum.add_(nn.functional.cross_entropy(logits_BV, next_B, reduction: nn.Reduction.None).sum(ScalarType.Float64));
+            progress?.Report(new StageProgress(Stage, t + 1, length - 1, "tokens"));
+        }
+
+        return sum.item<double>();
+    }
+}

@@ -1,0 +1,131 @@
+using T2R.Conversion;
+using T2R.Data;
+using T2R.Models;
+using T2R.Tokenization;
+using T2R.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace T2R.Recipes;
+
+/// <summary>A recipe held against the world: its folders opened, its shapes known, its files found. Nothing has been written or trained.</summary>
+public sealed class RecipePlan : IDisposable
+{
+    private RecipePlan(
+        Recipe recipe, ModelFolder? source, ModelConfig config, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, ICorpus train, ICorpus? validation)
+    {
+        (Recipe, Source, Config, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) =
+            (recipe, source, config, conversion, tokenizerFolder, tokenizer, train, validation);
+    }
+
+    /// <summary>The recipe.</summary>
+    public Recipe Recipe { get; }
+
+    /// <summary>The source folder; null when training from random weights.</summary>
+    public ModelFolder? Source { get; }
+
+    /// <summary>The shape that is trained.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>How the source becomes it; null when it is trained as it is.</summary>
+    public ConversionPlan? Conversion { get; }
+
+    /// <summary>Where the tokenizer's files are.</summary>
+    public string TokenizerFolderPath { get; }
+
+    /// <summary>The tokenizer.</summary>
+    public SentencePieceTokenizer Tokenizer { get; }
+
+    /// <summary>Training documents, the held-out ones not yet taken out.</summary>
+    public ICorpus Train { get; }
+
+    /// <summary>Validation documents; null when a share of the training documents is held out.</summary>
+    public ICorpus? Validation { get; }
+
+    /// <summary>Where the model runs.</summary>
+    public Device Device => Recipe.Device == RecipeDevice.Cpu || (Recipe.Device == RecipeDevice.Auto && !cuda.is_available()) ? CPU : CUDA;
+
+    /// <summary>Type of the matrices.</summary>
+    public ScalarType Dtype => Recipe.Dtype ?? (Device.type == DeviceType.CPU ? ScalarType.Float32 : ScalarType.BFloat16);
+
+    /// <summary>Type of the exported weights.</summary>
+    public ScalarType ExportDtype => Recipe.ExportDtype ?? Source?.Dtype ?? Dtype;
+
+    /// <summary>Whether the teacher is needed in memory while training.</summary>
+    public bool NeedsTeacher =>
+        Conversion is not null && (Recipe.Training.Distillation is { Weight: > 0 } || Recipe.Training.Stages.Any(s => s.Objective == StageObjective.Mixers));
+
+    /// <summary>What training is going to hold.</summary>
+    public MemoryEstimate Memory => MemoryEstimate.Of(Config, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null);
+
+    /// <summary>Opens everything a recipe names.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <exception cref="UserErrorException">Everything that is wrong, at once.</exception>
+    public static RecipePlan Of(Recipe recipe)
+    {
+        var problems = new Problems();
+        if (recipe.Device == RecipeDevice.Cuda && !cuda.is_available())
+        {
+            problems.Add("device is cuda and libtorch sees no CUDA device; `t2r doctor` says why. Use device=cpu, or device=auto to take what is there.");
+        }
+
+        var source = recipe.Model.Source is { } folder ? problems.Try(() => ModelFolder.Open(folder)) : null;
+        try
+        {
+            var conversion = source is null || recipe.Conversion is null ? null : problems.Try(() => Converter.Plan(source, recipe.Conversion));
+            var config = conversion?.Target ?? source?.Config ?? (recipe.Model.Config is { } path ? problems.Try(() => RandomModel.Shape(path)) : null);
+            string tokenizerFolder = recipe.Model.Tokenizer ?? recipe.Model.Source ?? string.Empty;
+            var tokenizer = tokenizerFolder.Length == 0 ? null : problems.Try(() => TokenizerFolder.Open(tokenizerFolder));
+            var train = recipe.Data.Train.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Train, recipe.Data.Format, recipe.Data.Field));
+            var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
+            CheckTogether(recipe, config, tokenizer, problems);
+            problems.ThrowIfAny();
+            return new RecipePlan(recipe, source, config!, conversion, tokenizerFolder, tokenizer!, train!, validation);
+        }
+        catch
+        {
+            source?.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => Source?.Dispose();
+
+    private static void CheckTogether(Recipe recipe, ModelConfig? config, SentencePieceTokenizer? tokenizer, Problems problems)
+    {
+        if (recipe.Conversion is not null && recipe.Model.Source is null)
+        {
+            problems.Add("conversion needs model.source: a model from random weights has nothing to convert. Remove the section, or name a folder.");
+        }
+
+        if (recipe.Conversion is null && recipe.Training.Distillation is { Weight: > 0 })
+        {
+            problems.Add("training.distillation needs a conversion: the teacher is the model as it was before.");
+        }
+
+        if (recipe.Conversion is null && recipe.Training.Stages.Any(s => s.Objective == StageObjective.Mixers))
+        {
+            problems.Add("training.stages: objective mixers needs a conversion: each new mixer imitates the one it replaced.");
+        }
+
+        if (config is not null)
+        {
+            recipe.Training.Check(config, problems);
+            if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
+            {
+                problems.Add($"the tokenizer has {tokenizer.VocabularySize} pieces and the model's vocabulary {config.VocabularySize}; they do not belong together.");
+            }
+        }
+
+        if (recipe.Dtype is ScalarType.Float16 or ScalarType.Float64)
+        {
+            problems.Add($"dtype is {DtypeName.Of(recipe.Dtype.Value)}; training runs in fp32 or bf16.");
+        }
+
+        if (tokenizer is { BeginningOfSentenceId: null })
+        {
+            problems.Add("the tokenizer has no beginning-of-sentence piece, which stands before each document.");
+        }
+    }
+}

@@ -1,0 +1,103 @@
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace T2R.Recipes;
+
+/// <summary>A recipe's YAML as a tree, with <c>key.path=value</c> overrides laid over it.</summary>
+internal static class RecipeTree
+{
+    /// <summary>Parses a file.</summary>
+    /// <exception cref="UserErrorException">No such file, not YAML, or not one mapping.</exception>
+    public static YamlMappingNode Load(string path)
+    {
+        if (!File.Exists(path))
+        {
+            throw new UserErrorException($"{path}: no such file; expected a recipe in YAML, such as recipes/quickstart.yaml.");
+        }
+
+        return Parse(File.ReadAllText(path), path) as YamlMappingNode ?? throw new UserErrorException($"{path}: expected a mapping (key: value lines) at the top.");
+    }
+
+    /// <summary>Lays an override over the tree; missing mappings on its way are made, list items are named by number.</summary>
+    /// <param name="root">The tree.</param>
+    /// <param name="assignment">Such as <c>training.learning_rate=3e-4</c>; the value is YAML.</param>
+    /// <param name="source">Receives what is wrong with it, and remembers what came from it.</param>
+    public static void Apply(YamlMappingNode root, string assignment, RecipeSource source)
+    {
+        var problems = source.Problems;
+        int equals = assignment.IndexOf('=', StringComparison.Ordinal);
+        if (equals <= 0)
+        {
+            problems.Add($"override '{assignment}': expected key=value, such as training.learning_rate=3e-4.");
+            return;
+        }
+
+        string[] path = assignment[..equals].Split('.');
+        YamlNode value;
+        try
+        {
+            value = Parse(assignment[(equals + 1)..], $"override '{assignment}'") ?? new YamlScalarNode(string.Empty);
+            source.Overrides(value);
+        }
+        catch (UserErrorException e)
+        {
+            problems.Add(e.Message);
+            return;
+        }
+
+        YamlNode at = root;
+        for (int i = 0; i < path.Length; i++)
+        {
+            bool last = i == path.Length - 1;
+            switch (at)
+            {
+                case YamlMappingNode mapping:
+                    var key = new YamlScalarNode(path[i]);
+                    if (last)
+                    {
+                        mapping.Children[key] = value;
+                    }
+                    else if (!mapping.Children.TryGetValue(key, out var next) || next is YamlScalarNode)
+                    {
+                        mapping.Children[key] = new YamlMappingNode();
+                    }
+
+                    at = mapping.Children[key];
+                    break;
+                case YamlSequenceNode list when int.TryParse(path[i], out int index) && index >= 0 && index < list.Children.Count:
+                    if (last)
+                    {
+                        list.Children[index] = value;
+                    }
+
+                    at = list.Children[index];
+                    break;
+                default:
+                    problems.Add($"override '{assignment}': there is nothing at {string.Join('.', path[..(i + 1)])}.");
+                    return;
+            }
+        }
+    }
+
+    /// <summary>The tree as YAML text.</summary>
+    public static string Write(YamlMappingNode root)
+    {
+        using var text = new StringWriter { NewLine = "\n" };
+        new YamlStream(new YamlDocument(root)).Save(text, assignAnchors: false);
+        return text.ToString().Replace("...\n", string.Empty, StringComparison.Ordinal);
+    }
+
+    private static YamlNode? Parse(string text, string name)
+    {
+        try
+        {
+            var stream = new YamlStream();
+            stream.Load(new StringReader(text));
+            return stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
+        }
+        catch (YamlException e)
+        {
+            throw new UserErrorException($"{name}:{e.Start.Line}: not valid YAML: {e.Message}", e);
+        }
+    }
+}

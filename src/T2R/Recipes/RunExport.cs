@@ -1,0 +1,39 @@
+using T2R.Conversion;
+using T2R.Models;
+using T2R.Training;
+using static TorchSharp.torch;
+
+namespace T2R.Recipes;
+
+/// <summary>Makes a model's folder of a run that was trained, be it finished or not.</summary>
+public static class RunExport
+{
+    /// <summary>Exports the newest whole checkpoint of a run.</summary>
+    /// <param name="runFolder">The run's folder.</param>
+    /// <param name="outFolder">The folder to make.</param>
+    /// <param name="dtype">Type of the exported weights; null means the recipe's.</param>
+    /// <param name="replace">Whether a model's folder that is there already is replaced.</param>
+    /// <param name="warn">Hears of damaged checkpoints that were passed over.</param>
+    /// <param name="progress">Told of the bytes written.</param>
+    /// <param name="cancellation">Heeded between tensors.</param>
+    /// <returns>The checkpoint that was exported.</returns>
+    /// <exception cref="UserErrorException">It is not a run's folder, has no checkpoint, or the target must not be replaced.</exception>
+    public static string Newest(
+        string runFolder, string outFolder, string? dtype, bool replace, Action<string> warn, IProgress<StageProgress>? progress, CancellationToken cancellation)
+    {
+        var record = RunRecord.Load(runFolder);
+        var config = record.ReadShape();
+        using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
+            ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
+        using var weights = checkpoint.ReadWeights(config, CPU);
+        Exporter.Export(config, spec => weights[spec.Name], outFolder, new ExportOptions
+        {
+            Dtype = DtypeName.Parse(dtype ?? record.ExportDtype),
+            Origin = record.Companions,
+            Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),
+            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens", $"{e.Perplexity:F2}")] : [],
+            Replace = replace,
+        }, progress, cancellation);
+        return checkpoint.Path;
+    }
+}
