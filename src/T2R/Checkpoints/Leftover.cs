@@ -23,7 +23,7 @@ internal static class Leftover
         foreach (string kind in new[] { Replaced, Partial })
         {
             string prefix = Prefix(target, kind);
-            foreach (string path in Directory.EnumerateFileSystemEntries(parent, "." + "*").Where(p => Path.GetFileName(p).StartsWith(prefix, StringComparison.Ordinal)))
+            foreach (string path in Directory.EnumerateFileSystemEntries(parent, ".*").Where(p => Path.GetFileName(p).StartsWith(prefix, StringComparison.Ordinal)))
             {
                 RemoveIfDead(path, prefix, kind, target);
             }
@@ -45,17 +45,24 @@ internal static class Leftover
             return;
         }
 
-        if (kind == Replaced && !Path.Exists(target))
+        try
         {
-            Posix.Move(path, target);
+            if (kind == Replaced && !Path.Exists(target))
+            {
+                Posix.Move(path, target);
+            }
+            else if (Directory.Exists(path))
+            {
+                Directory.Delete(path, recursive: true);
+            }
+            else
+            {
+                File.Delete(path);
+            }
         }
-        else if (Directory.Exists(path))
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Directory.Delete(path, recursive: true);
-        }
-        else
-        {
-            File.Delete(path);
+            // Another user's; it stands in nobody's way.
         }
     }
 
