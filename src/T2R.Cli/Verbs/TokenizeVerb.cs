@@ -33,14 +33,22 @@ internal static class TokenizeVerb
             }
 
             using Stream result = ResultStream.Open();
-            Write(result, tokenizer!, texts!, stop);
+            try
+            {
+                Write(result, tokenizer!, texts!, stop);
+            }
+            catch (IOException e) when (ResultStream.IsGone(e))
+            {
+                // Who reads only the beginning has what they want.
+            }
         });
         return verb;
     }
 
     private static void Write(Stream stream, SentencePieceTokenizer tokenizer, List<string> texts, CancellationToken stop)
     {
-        using var writer = new Utf8JsonWriter(stream);
+        // Not disposed: that would write what is left to a reader that has gone.
+        var writer = new Utf8JsonWriter(stream);
         List<int> ids = [];
         writer.WriteStartArray();
         foreach (string text in texts)

@@ -10,7 +10,7 @@ namespace T2R.Tokenization;
 internal sealed class BpeMerger
 {
     private readonly PriorityQueue<int, long> _queue = new();
-    private readonly Dictionary<int, (int Left, int Right)> _halves = [];
+    private readonly Dictionary<int, (int Left, int LeftLength, int Right)> _halves = [];
     private readonly List<(int Symbol, int Start, int Length)> _output = [];
     private int[] _symbols = [];
     private int[] _starts = [];
@@ -108,18 +108,17 @@ internal sealed class BpeMerger
         _queue.Enqueue(left, ((long)vocabulary.Rank(merged) << 32) | (uint)left);
         if (vocabulary.IsUnused(merged))
         {
-            _halves[merged] = (_symbols[left], _symbols[right]);
+            _halves[merged] = (_symbols[left], _starts[right] - _starts[left], _symbols[right]);
         }
     }
 
     /// <summary>An unused piece is taken apart into what it was last proposed from, wherever in the text that was: so does SentencePiece.</summary>
     private void Emit(BpeVocabulary vocabulary, int symbol, int start, int length)
     {
-        if (vocabulary.IsUnused(symbol) && _halves.TryGetValue(symbol, out (int Left, int Right) halves))
+        if (vocabulary.IsUnused(symbol) && _halves.TryGetValue(symbol, out (int Left, int LeftLength, int Right) halves))
         {
-            int middle = vocabulary.Length(halves.Left);
-            Emit(vocabulary, halves.Left, start, middle);
-            Emit(vocabulary, halves.Right, start + middle, length - middle);
+            Emit(vocabulary, halves.Left, start, halves.LeftLength);
+            Emit(vocabulary, halves.Right, start + halves.LeftLength, length - halves.LeftLength);
             return;
         }
 

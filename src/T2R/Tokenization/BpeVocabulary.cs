@@ -11,22 +11,22 @@ internal sealed class BpeVocabulary
     /// <summary>The symbol of a character that occurs in no piece.</summary>
     public const int UnknownSymbol = -1;
 
-    private readonly IReadOnlyList<SentencePiece> _pieces;
+    private readonly SentencePiece[] _pieces;
     private readonly Dictionary<int, int> _characters = [];
     private readonly Dictionary<(int Left, int Right), int> _merges = [];
     private readonly int[] _ranks;
 
     public BpeVocabulary(SentencePieceModel model)
     {
-        _pieces = model.Pieces;
+        _pieces = [.. model.Pieces];
         UserDefined = new UserDefinedPieces(_pieces);
         Adjacency = new AdjacencyFilter(_pieces.Where(Mergeable).Select(piece => piece.Text));
         _ranks = RankByScore(_pieces);
-        UnknownId = Enumerable.Range(0, _pieces.Count).First(id => _pieces[id].Type == SentencePieceType.Unknown);
+        UnknownId = Enumerable.Range(0, _pieces.Length).First(id => _pieces[id].Type == SentencePieceType.Unknown);
         if (model.Trainer.ByteFallback)
         {
             ByteIds = new int[256];
-            for (int id = 0; id < _pieces.Count; id++)
+            for (int id = 0; id < _pieces.Length; id++)
             {
                 if (_pieces[id].Type == SentencePieceType.Byte)
                 {
@@ -67,18 +67,15 @@ internal sealed class BpeVocabulary
     /// <summary>The place of a merged symbol in the order of merges: higher scores first, equal scores equal.</summary>
     public int Rank(int symbol) => _ranks[symbol];
 
-    public bool IsUnused(int symbol) => (uint)symbol < (uint)_pieces.Count && _pieces[symbol].Type == SentencePieceType.Unused;
-
-    /// <summary>The length of a mergeable symbol's text in UTF-16 units.</summary>
-    public int Length(int symbol) => symbol < _pieces.Count ? _pieces[symbol].Text.Length : 1;
+    public bool IsUnused(int symbol) => (uint)symbol < (uint)_pieces.Length && _pieces[symbol].Type == SentencePieceType.Unused;
 
     /// <summary>The id that a symbol is written as, or −1 for text that has none.</summary>
-    public int Id(int symbol) => symbol < 0 ? ~symbol - 1 : symbol < _pieces.Count ? symbol : -1;
+    public int Id(int symbol) => symbol < 0 ? ~symbol - 1 : symbol < _pieces.Length ? symbol : -1;
 
     private static bool Mergeable(SentencePiece piece) =>
         piece.Type is SentencePieceType.Normal or SentencePieceType.UserDefined or SentencePieceType.Unused;
 
-    private static int[] RankByScore(IReadOnlyList<SentencePiece> pieces)
+    private static int[] RankByScore(SentencePiece[] pieces)
     {
         float[] scores = pieces.Select(piece => piece.Score).Distinct().OrderDescending().ToArray();
         Dictionary<float, int> rank = Enumerable.Range(0, scores.Length).ToDictionary(i => scores[i]);
@@ -87,7 +84,7 @@ internal sealed class BpeVocabulary
 
     private void AddCharacters()
     {
-        for (int id = 0; id < _pieces.Count; id++)
+        for (int id = 0; id < _pieces.Length; id++)
         {
             string text = _pieces[id].Text;
             if (Mergeable(_pieces[id]) && Rune.TryGetRuneAt(text, 0, out Rune rune) && rune.Utf16SequenceLength == text.Length)
@@ -96,7 +93,7 @@ internal sealed class BpeVocabulary
             }
         }
 
-        int next = _pieces.Count;
+        int next = _pieces.Length;
         foreach (SentencePiece piece in _pieces.Where(Mergeable))
         {
             foreach (Rune rune in piece.Text.EnumerateRunes())
@@ -109,7 +106,7 @@ internal sealed class BpeVocabulary
     private void AddMerges()
     {
         Dictionary<string, int> symbols = [];
-        for (int id = 0; id < _pieces.Count; id++)
+        for (int id = 0; id < _pieces.Length; id++)
         {
             if (Mergeable(_pieces[id]))
             {
@@ -123,7 +120,7 @@ internal sealed class BpeVocabulary
         }
 
         var lookup = symbols.GetAlternateLookup<ReadOnlySpan<char>>();
-        for (int id = 0; id < _pieces.Count; id++)
+        for (int id = 0; id < _pieces.Length; id++)
         {
             ReadOnlySpan<char> text = _pieces[id].Text;
             for (int cut = 1; cut < text.Length && Mergeable(_pieces[id]); cut++)

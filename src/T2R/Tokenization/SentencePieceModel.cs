@@ -18,8 +18,8 @@ public sealed class SentencePieceModel
     public SentencePieceModel(
         IReadOnlyList<SentencePiece> pieces, SentencePieceTrainerSpec trainer, SentencePieceNormalizerSpec normalizer, string source)
     {
-        SentencePieceModelChecks.Run(pieces, trainer, normalizer, source);
-        Pieces = pieces;
+        Pieces = [.. pieces];
+        SentencePieceModelChecks.Run(Pieces, trainer, normalizer, source);
         Trainer = trainer;
         Normalizer = normalizer;
     }

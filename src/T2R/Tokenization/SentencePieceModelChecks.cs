@@ -3,6 +3,9 @@ namespace T2R.Tokenization;
 /// <summary>What a model must fulfil to encode exactly; reports all that is wrong at once.</summary>
 internal static class SentencePieceModelChecks
 {
+    // A file with a hole in it has thousands.
+    private const int MostProblems = 10;
+
     public static void Run(
         IReadOnlyList<SentencePiece> pieces, SentencePieceTrainerSpec trainer, SentencePieceNormalizerSpec normalizer, string source)
     {
@@ -39,26 +42,20 @@ internal static class SentencePieceModelChecks
     private static void CheckPieces(IReadOnlyList<SentencePiece> pieces, string source, Problems problems)
     {
         var first = new Dictionary<string, int>(pieces.Count);
-        for (int id = 0; id < pieces.Count; id++)
+        int wrong = 0;
+        for (int id = 0; id < pieces.Count && wrong < MostProblems; id++)
         {
             SentencePiece piece = pieces[id];
-            if (piece.Text.Length == 0)
+            string? mistake =
+                piece.Text.Length == 0 ? "has no text."
+                : !first.TryAdd(piece.Text, id) ? $"repeats '{piece.Text}', which is piece {first[piece.Text]}."
+                : !float.IsFinite(piece.Score) ? $"'{piece.Text}' has score {piece.Score}; a finite number was expected."
+                : !Enum.IsDefined(piece.Type) ? $"'{piece.Text}' has type {(int)piece.Type}; 1 to 6 were expected."
+                : null;
+            if (mistake is not null)
             {
-                problems.Add($"{source}: piece {id} has no text.");
-            }
-            else if (!first.TryAdd(piece.Text, id))
-            {
-                problems.Add($"{source}: piece {id} repeats '{piece.Text}', which is piece {first[piece.Text]}.");
-            }
-
-            if (!float.IsFinite(piece.Score))
-            {
-                problems.Add($"{source}: piece {id} '{piece.Text}' has score {piece.Score}; a finite number was expected.");
-            }
-
-            if (!Enum.IsDefined(piece.Type))
-            {
-                problems.Add($"{source}: piece {id} '{piece.Text}' has type {(int)piece.Type}; 1 to 6 were expected.");
+                problems.Add($"{source}: piece {id} {mistake}");
+                wrong++;
             }
         }
     }

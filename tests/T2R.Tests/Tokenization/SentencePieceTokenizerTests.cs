@@ -68,9 +68,10 @@ public sealed class SentencePieceTokenizerTests
     {
         SentencePiece[] pieces =
         [
-            .. TinyModels.Ranked(TinyModels.English).Select(p => p.Text is "▁the" or "he" ? p with { Type = SentencePieceType.Unused } : p),
+            .. TinyModels.Ranked(TinyModels.English).Select(p => p.Text is "▁the" or "he" or "😀😀" ? p with { Type = SentencePieceType.Unused } : p),
         ];
         Assert.Equal(["▁t", "h", "e"], TinyModels.Tokenizer(pieces).Pieces("the"));
+        Assert.Equal("the😀😀", TinyModels.Tokenizer(pieces).Decode(TinyModels.Tokenizer(pieces).EncodeToIds("the😀😀")));
     }
 
     [Fact]
