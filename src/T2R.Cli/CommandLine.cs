@@ -28,6 +28,7 @@ internal static class CommandLine
             MakeRandomVerb.Create(),
             GenerateVerb.Create(),
             LogitsVerb.Create(),
+            EvalVerb.Create(),
             TokenizeVerb.Create(),
             TrainTokenizerVerb.Create(),
             DoctorVerb.Create(),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using TorchSharp;
 using T2R.Models;
+using T2R.Tokenization;
 using static TorchSharp.torch;
 
 namespace T2R.Cli;
@@ -41,6 +42,17 @@ internal sealed class ModelOptions
         }
 
         return folder;
+    }
+
+    /// <summary>Opens the tokenizer beside the model.</summary>
+    /// <exception cref="UserErrorException">There is none, or it has ids that the model does not have.</exception>
+    public static SentencePieceTokenizer OpenTokenizer(ModelFolder folder)
+    {
+        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        return tokenizer.VocabularySize <= folder.Config.VocabularySize
+            ? tokenizer
+            : throw new UserErrorException(
+                $"{folder.Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {folder.Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
     /// <summary>Where to run; null with a problem.</summary>

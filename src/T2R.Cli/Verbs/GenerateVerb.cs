@@ -58,7 +58,7 @@ internal static class GenerateVerb
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
-            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => Tokenizer(folder));
+            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
             problems.ThrowIfAny();
             using CausalLM loaded = folder!.Load(device!, dtype!.Value);
             Run(loaded, tokenizer!, text!, options, parsed.GetValue(verbose) || !Console.IsErrorRedirected, stop);
@@ -91,15 +91,6 @@ internal static class GenerateVerb
         {
             throw new UserErrorException($"{file}: not UTF-8 text; save it as UTF-8.");
         }
-    }
-
-    private static SentencePieceTokenizer Tokenizer(ModelFolder folder)
-    {
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
-        return tokenizer.VocabularySize <= folder.Config.VocabularySize
-            ? tokenizer
-            : throw new UserErrorException(
-                $"{folder.Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {folder.Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
     private static void Run(CausalLM model, SentencePieceTokenizer tokenizer, string prompt, GenerationOptions options, bool showStatistics, CancellationToken stop)

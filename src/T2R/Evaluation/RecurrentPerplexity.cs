@@ -14,7 +14,7 @@ public static class RecurrentPerplexity
     /// <summary>The perplexity of windows, the same predictions as <see cref="Perplexity.Of"/> makes of them in the chunk form.</summary>
     /// <param name="model">The model.</param>
     /// <param name="batches">The windows, on the model's device; each batch is disposed after use.</param>
-    /// <param name="resetAtDocuments">Whether the state is forgotten where a document begins; a model with softmax layers cannot.</param>
+    /// <param name="resetAtDocuments">Whether states and attention begin anew at documents inside a window.</param>
     /// <param name="progress">Hears of the tokens read of each batch.</param>
     /// <param name="cancellation">Heeded between tokens.</param>
     /// <exception cref="ArgumentException">There is no prediction to measure.</exception>
@@ -37,7 +37,7 @@ public static class RecurrentPerplexity
 
     private static double SumOf(CausalLM model, Batch batch, bool resetAtDocuments, IProgress<StageProgress>? progress, CancellationToken cancellation)
     {
-        using var _ = no_grad();
+        using var _ = inference_mode();
         using var outer = NewDisposeScope();
         using var state = model.CreateState(batch.Ids.shape[0]);
         var sum = zeros(1, ScalarType.Float64, batch.Ids.device);
@@ -46,8 +46,8 @@ public static class RecurrentPerplexity
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            var starts_B1 = resetAtDocuments ? batch.DocumentStarts.narrow(1, t, 1) : null;
-            using var context = new SequenceContext(batch.Ids.shape[0], 1, batch.Ids.device, starts_B1, state.Length, GatedSlotForm.Recurrent);
+            var starts_BS = resetAtDocuments ? batch.DocumentStarts.narrow(1, 0, t + 1) : null;
+            using var context = new SequenceContext(batch.Ids.shape[0], 1, batch.Ids.device, starts_BS, state.Length, GatedSlotForm.Recurrent);
             var logits_BV = model.Forward(batch.Ids.narrow(1, t, 1), context, state).squeeze(1);
             var next_B = batch.Ids.narrow(1, t + 1, 1).squeeze(1);
             sum.add_(nn.functional.cross_entropy(logits_BV, next_B, reduction: nn.Reduction.None).sum(ScalarType.Float64));

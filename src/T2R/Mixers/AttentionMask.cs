@@ -9,10 +9,10 @@ internal static class AttentionMask
     /// <param name="queries">T: the last T of the keys' positions are the queries'.</param>
     /// <param name="keys">S ≥ T.</param>
     /// <param name="slidingWindow">Positions a token sees, itself included: key j is seen by query i when i − window &lt; j ≤ i.</param>
-    /// <param name="documentStarts_BT">bool <c>[B, T]</c> or null; given only when S = T.</param>
+    /// <param name="documentStarts_BS">bool <c>[B, S]</c>, true where a document starts; or null.</param>
     /// <param name="device">Where to build it.</param>
     /// <returns>bool <c>[B or 1, 1, T, S]</c>, true where seen.</returns>
-    public static Tensor Build(long queries, long keys, int? slidingWindow, Tensor? documentStarts_BT, Device device)
+    public static Tensor Build(long queries, long keys, int? slidingWindow, Tensor? documentStarts_BS, Device device)
     {
         using var scope = NewDisposeScope();
         var i = arange(keys - queries, keys, ScalarType.Int64, device).unsqueeze(1);
@@ -24,10 +24,10 @@ internal static class AttentionMask
         }
 
         seen = seen.unsqueeze(0).unsqueeze(0);
-        if (documentStarts_BT is not null)
+        if (documentStarts_BS is not null)
         {
-            var document_BT = documentStarts_BT.to(ScalarType.Int64).cumsum(1);
-            var same = document_BT.unsqueeze(2) == document_BT.unsqueeze(1);
+            var document_BS = documentStarts_BS.to(ScalarType.Int64).cumsum(1);
+            var same = document_BS.narrow(1, keys - queries, queries).unsqueeze(2) == document_BS.unsqueeze(1);
             seen = seen.logical_and(same.unsqueeze(1));
         }
 

@@ -41,5 +41,6 @@ public sealed class GatedSlotAttention(
     }
 
     /// <inheritdoc />
-    public IMixerState CreateState(long batch) => new GatedSlotLayerState(batch, config, q_proj.device);
+    public IMixerState CreateState(long batch) =>
+        new GatedSlotLayerState(batch, config, q_proj.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, q_proj.device);
 }

@@ -6,11 +6,10 @@ namespace T2R.Mixers;
 /// <summary>The slots of one layer: the same size after one token and after a million.</summary>
 public sealed class GatedSlotLayerState : IMixerState
 {
-    internal GatedSlotLayerState(long batch, GatedSlotAttentionConfig config, Device device)
+    internal GatedSlotLayerState(long batch, GatedSlotAttentionConfig config, ScalarType dtype, Device device)
     {
-        var keys = zeros([batch, config.KeyValueHeads, config.HeadDim, config.Slots], ScalarType.Float32, device);
-        var values = zeros([batch, config.KeyValueHeads, config.Slots, config.HeadDim], ScalarType.Float32, device);
-        Value = new GatedSlotState(keys.DetachFromDisposeScope(), values.DetachFromDisposeScope());
+        var value = GatedSlotState.Zeros(batch, config.KeyValueHeads, config.HeadDim, config.Slots, config.HeadDim, dtype, device);
+        Value = new GatedSlotState(value.Keys.DetachFromDisposeScope(), value.Values.DetachFromDisposeScope());
     }
 
     /// <summary>Keys <c>[B, Hkv, K, M]</c> and values <c>[B, Hkv, M, V]</c>.</summary>

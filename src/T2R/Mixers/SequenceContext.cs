@@ -11,17 +11,26 @@ public sealed class SequenceContext : IDisposable
 {
     private readonly Dictionary<(double Theta, int HeadDim, ScalarType Dtype), (Tensor Cos, Tensor Sin)> _rotary = [];
     private readonly Dictionary<int, Tensor> _masks = [];
+    private readonly Tensor? _documentStarts_BS;
 
     /// <summary>A stretch of tokens.</summary>
     /// <param name="batch">Sequences, B.</param>
     /// <param name="length">Tokens of each, T.</param>
     /// <param name="device">Where the model runs.</param>
-    /// <param name="documentStarts_BT">bool <c>[B, T]</c>, true where a document starts; null when none does. Borrowed, not owned.</param>
+    /// <param name="documentStarts_BS">
+    /// bool <c>[B, Offset + T]</c>, true where a document starts, in what the states have seen and in this stretch; null when none does. Borrowed, not owned.
+    /// </param>
     /// <param name="offset">How many tokens the states have seen before this stretch.</param>
     /// <param name="form">Which form of the gated slot operator runs.</param>
-    public SequenceContext(long batch, long length, Device device, Tensor? documentStarts_BT = null, long offset = 0, GatedSlotForm form = GatedSlotForm.Chunk)
+    public SequenceContext(long batch, long length, Device device, Tensor? documentStarts_BS = null, long offset = 0, GatedSlotForm form = GatedSlotForm.Chunk)
     {
-        (Batch, Length, Device, DocumentStarts_BT, Offset, Form) = (batch, length, device, documentStarts_BT, offset, form);
+        if (documentStarts_BS is not null && !documentStarts_BS.shape.AsSpan().SequenceEqual([batch, offset + length]))
+        {
+            throw new ArgumentException($"has shape [{string.Join(", ", documentStarts_BS.shape)}], expected [{batch}, {offset + length}]", nameof(documentStarts_BS));
+        }
+
+        (Batch, Length, Device, Offset, Form, _documentStarts_BS) = (batch, length, device, offset, form, documentStarts_BS);
+        DocumentStarts_BT = offset == 0 ? documentStarts_BS : documentStarts_BS?.narrow(1, offset, length).DetachFromDisposeScope();
     }
 
     /// <summary>Sequences, B.</summary>
@@ -33,7 +42,7 @@ public sealed class SequenceContext : IDisposable
     /// <summary>Where the model runs.</summary>
     public Device Device { get; }
 
-    /// <summary>bool <c>[B, T]</c>, true where a document starts, or null.</summary>
+    /// <summary>bool <c>[B, T]</c>, true where a document starts in this stretch, or null.</summary>
     public Tensor? DocumentStarts_BT { get; }
 
     /// <summary>Tokens that the states have seen before this stretch.</summary>
@@ -59,17 +68,11 @@ public sealed class SequenceContext : IDisposable
 
     /// <summary>Which keys a query sees, bool <c>[B or 1, 1, T, Offset + T]</c>; null when plain causality (or, for one token, everything) says it all.</summary>
     /// <param name="slidingWindow">Positions a token sees, itself included; null for all.</param>
-    /// <exception cref="NotSupportedException">A document begins inside a continued sequence.</exception>
     internal Tensor? Mask(int? slidingWindow)
     {
-        if (DocumentStarts_BT is not null && Offset > 0)
-        {
-            throw new NotSupportedException("softmax attention cannot begin a new document inside a continued sequence: its cache holds no boundaries");
-        }
-
         long keys = Offset + Length;
         bool windowed = slidingWindow is { } w && w < keys;
-        if (DocumentStarts_BT is null && !windowed && (Offset == 0 || Length == 1))
+        if (_documentStarts_BS is null && !windowed && (Offset == 0 || Length == 1))
         {
             return null;
         }
@@ -77,7 +80,7 @@ public sealed class SequenceContext : IDisposable
         int key = windowed ? slidingWindow!.Value : 0;
         if (!_masks.TryGetValue(key, out var mask))
         {
-            mask = AttentionMask.Build(Length, keys, windowed ? slidingWindow : null, DocumentStarts_BT, Device);
+            mask = AttentionMask.Build(Length, keys, windowed ? slidingWindow : null, _documentStarts_BS, Device);
             mask.DetachFromDisposeScope();
             _masks.Add(key, mask);
         }
@@ -97,6 +100,11 @@ public sealed class SequenceContext : IDisposable
         foreach (var mask in _masks.Values)
         {
             mask.Dispose();
+        }
+
+        if (Offset > 0)
+        {
+            DocumentStarts_BT?.Dispose();
         }
 
         _rotary.Clear();
