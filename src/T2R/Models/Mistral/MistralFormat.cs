@@ -31,14 +31,19 @@ public sealed class MistralFormat : IFolderFormat
         json.Only("mlp_bias", "false");
         json.Only("rope_scaling", "null");
         json.Only("quantization_config", "null");
-        json.Only("partial_rotary_factor", "1.0");
+        if (json.Number("partial_rotary_factor", 1) != 1)
+        {
+            json.Refuse("partial_rotary_factor", "is not 1, which T2R does not support: all of a head is turned.");
+        }
+
         json.Pass(
             "architectures", "attention_dropout", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
             "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id");
 
         int heads = json.Count("num_attention_heads");
         int hidden = json.Count("hidden_size");
-        int keyValueHeads = json.Count("num_key_value_heads", isMistral ? 8 : Math.Max(heads, 1));
+        bool isAbsent = !json.Mentions("num_key_value_heads");
+        int keyValueHeads = json.Count("num_key_value_heads", isMistral && isAbsent ? 8 : Math.Max(heads, 1));
         int headDim = json.Count("head_dim", heads > 0 && hidden > 0 ? Math.Max(1, hidden / heads) : 1);
         int? window = isMistral && (json.Has("sliding_window") || !json.Mentions("sliding_window")) ? json.Count("sliding_window", 4096) : null;
         json.Pass("sliding_window");

@@ -55,8 +55,9 @@ public sealed class GatedSlotFormat : IFolderFormat
             json.Refuse("num_heads", $"is {heads}, expected a multiple of num_kv_heads ({keyValueHeads}).");
         }
 
-        var slots = new GatedSlotAttentionConfig(
-            heads, keyValueHeads, headDim, json.Count("num_slots", Math.Max(headDim, 1)), json.Number("gate_logit_normalizer", 8));
+        // null means as many as a head is wide.
+        int slotCount = json.Count("num_slots", json.Mentions("num_slots") ? Math.Max(headDim, 1) : 64);
+        var slots = new GatedSlotAttentionConfig(heads, keyValueHeads, headDim, slotCount, json.Number("gate_logit_normalizer", 8));
         int layers = json.Count("num_hidden_layers");
         var config = new ModelConfig
         {
@@ -151,6 +152,20 @@ public sealed class GatedSlotFormat : IFolderFormat
         attn.Only("qkv_bias", "false");
         int heads = attn.Count("num_heads");
         int keyValueHeads = attn.Count("num_kv_heads", Math.Max(heads, 1));
+        if (heads > 0 && hidden % (2 * heads) != 0)
+        {
+            attn.Refuse("num_heads", $"is {heads}; expected hidden_size ({hidden}) to be an even multiple of it, as rotary positions turn pairs.");
+        }
+        else if (keyValueHeads > 0 && heads % keyValueHeads != 0)
+        {
+            attn.Refuse("num_heads", $"is {heads}, expected a multiple of num_kv_heads ({keyValueHeads}).");
+        }
+
+        if (!attn.Has("layers"))
+        {
+            attn.Refuse("layers", "is missing; expected the numbers of the softmax layers.");
+        }
+
         var softmax = new SoftmaxAttentionConfig(
             heads, keyValueHeads, heads > 0 ? hidden / heads : 0, attn.Number("rope_theta", 10000), attn.Has("window_size") ? attn.Count("window_size") : null);
         foreach (int layer in attn.Indices("layers"))

@@ -1,0 +1,143 @@
+using System.Text.Json.Nodes;
+using T2R.Mixers;
+using Xunit;
+
+namespace T2R.Tests.Models;
+
+public class MistralConfigTests
+{
+    public static TheoryData<string, string> Unsupported => new()
+    {
+        { "rope_scaling", """{"type": "linear", "factor": 2.0}""" },
+        { "attention_bias", "true" },
+        { "mlp_bias", "true" },
+        { "hidden_act", "\"gelu\"" },
+        { "quantization_config", """{"bits": 4}""" },
+        { "partial_rotary_factor", "0.5" },
+        { "layer_types", """["full_attention", "sliding_attention"]""" },
+        { "head_dim", "7" },
+        { "num_attention_heads", "\"four\"" },
+        { "num_hidden_layers", "-1" },
+        { "rms_norm_eps", "0" },
+        { "vocab_size", "1.5" },
+        { "tie_word_embeddings", "\"no\"" },
+    };
+
+    public static TheoryData<string> Required => ["hidden_size", "num_attention_heads", "num_hidden_layers", "intermediate_size", "vocab_size"];
+
+    [Theory]
+    [MemberData(nameof(Unsupported))]
+    public void What_is_not_supported_is_refused_by_name(string key, string value)
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config[key] = JsonNode.Parse(value);
+        Opening.IsRefused(model, "config.json", key);
+    }
+
+    [Theory]
+    [MemberData(nameof(Required))]
+    public void A_key_that_is_missing_is_named_and_nothing_else(string key)
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config.Remove(key);
+        Opening.IsRefused(model, key, "missing");
+    }
+
+    [Fact]
+    public void Every_mistake_is_named_at_once()
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["hidden_act"] = "gelu";
+        model.Config["attention_bias"] = true;
+        model.Config.Remove("vocab_size");
+        var problems = Opening.Problems(model);
+        Assert.Equal(3, problems.Count);
+        Assert.All(["hidden_act", "attention_bias", "vocab_size"], key => Assert.Contains(problems, p => p.Contains(key, StringComparison.Ordinal)));
+    }
+
+    [Theory]
+    [InlineData("gpt2", "GPT2LMHeadModel")]
+    [InlineData("mixtral", "MixtralForCausalLM")]
+    public void Another_architecture_is_refused_by_name(string type, string architecture)
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["model_type"] = type;
+        model.Config["architectures"] = new JsonArray(architecture);
+        Opening.IsRefused(model, "model_type", type, architecture, "mistral", "llama", "gsa");
+    }
+
+    [Fact]
+    public void Absent_keys_mean_what_they_mean_to_transformers()
+    {
+        var model = new TinyModel(new TinyShape { Heads = 8, KeyValueHeads = 8, HeadDim = 4 });
+        foreach (string key in new[]
+                 {
+                     "num_key_value_heads", "head_dim", "rms_norm_eps", "rope_theta", "sliding_window", "tie_word_embeddings", "max_position_embeddings", "bos_token_id", "eos_token_id", "hidden_act",
+                 })
+        {
+            model.Config.Remove(key);
+        }
+
+        var config = Opening.Config(model);
+        Assert.Equal((1e-6, false, 131072, 1, 2), (config.NormEpsilon, config.TieWordEmbeddings, config.MaxPositionEmbeddings, config.BosTokenId, config.EosTokenId));
+        Assert.Equal(new SoftmaxAttentionConfig(8, 8, 4, 10000, 4096), config.Mixers[0]);
+
+        model.Config["model_type"] = "llama";
+        config = Opening.Config(model);
+        Assert.Equal(2048, config.MaxPositionEmbeddings);
+        Assert.Equal(new SoftmaxAttentionConfig(8, 8, 4, 10000, null), config.Mixers[0]);
+    }
+
+    [Theory]
+    [InlineData("mistral")]
+    [InlineData("llama")]
+    public void Null_key_heads_are_as_many_as_query_heads(string type)
+    {
+        var model = new TinyModel(new TinyShape { KeyValueHeads = 4 });
+        model.Config["model_type"] = type;
+        model.Config["num_key_value_heads"] = null;
+        Assert.Equal(4, Opening.Config(model).Mixers[0].KeyValueHeads);
+    }
+
+    [Fact]
+    public void A_null_window_is_none_and_a_number_is_one()
+    {
+        Assert.Null(((SoftmaxAttentionConfig)Opening.Config(new TinyModel(new TinyShape())).Mixers[0]).SlidingWindow);
+        Assert.Equal(7, ((SoftmaxAttentionConfig)Opening.Config(new TinyModel(new TinyShape { Window = 7 })).Mixers[0]).SlidingWindow);
+    }
+
+    [Fact]
+    public void Scaled_rope_parameters_are_refused()
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["rope_parameters"] = new JsonObject { ["rope_type"] = "yarn", ["rope_theta"] = 10000 };
+        Opening.IsRefused(model, "rope_parameters.rope_type", "yarn");
+    }
+
+    [Fact]
+    public void Heads_that_do_not_divide_are_refused()
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["num_key_value_heads"] = 3;
+        Opening.IsRefused(model, "num_attention_heads", "num_key_value_heads");
+    }
+
+    [Fact]
+    public void An_unknown_key_is_a_warning_and_known_ones_are_not()
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["transformers_version"] = "5.0.0";
+        model.Config["attention_dropout"] = 0.1;
+        Assert.Empty(Opening.Warnings(model));
+        model.Config["num_experts"] = 8;
+        Assert.Contains("num_experts", Assert.Single(Opening.Warnings(model)));
+    }
+
+    [Fact]
+    public void The_first_of_several_end_ids_counts()
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["eos_token_id"] = new JsonArray(5, 6);
+        Assert.Equal(5, Opening.Config(model).EosTokenId);
+    }
+}
