@@ -66,14 +66,19 @@ public class InitializationTests
         using var scope = NewDisposeScope();
         var layer = Layer(out var weights);
         var spread = new SpreadInitialization();
-        Assert.True(spread.Start("mixer.v_proj", layer).allclose(weights["mixer.v_proj"] * 0.1));
+        double size = Size(Inputs(weights).matmul(weights["mixer.v_proj"].t()));
+        var scaled = spread.Start("mixer.v_proj", layer);
+        Assert.InRange(Size(Inputs(weights).matmul(scaled.t())), 0.95 * 0.07, 1.05 * 0.07);
+        var ratio = scaled / weights["mixer.v_proj"];
+        Assert.True(ratio.allclose(ratio.mean()));
 
-        var values = Inputs(weights).matmul(weights["mixer.v_proj"].t());
-        double expected = 0.6 * Math.Sqrt(values.square().mean().item<float>());
+        double expected = 0.6 * size;
         var norm = spread.Start("mixer.g_norm", layer);
         Assert.Equal([Heads * HeadDim], norm.shape);
         Assert.InRange(norm.min().item<float>(), 0.95 * expected, 1.05 * expected);
         Assert.Equal(norm.min().item<float>(), norm.max().item<float>());
+
+        static double Size(Tensor x) => Math.Sqrt(x.square().mean().item<float>());
     }
 
     [Fact]
@@ -109,12 +114,14 @@ public class InitializationTests
     }
 
     [Fact]
-    public void A_dead_head_gives_finite_gates()
+    public void A_dead_layer_gives_finite_weights()
     {
         using var scope = NewDisposeScope();
         var layer = Layer(out var weights);
         weights["mixer.k_proj"].zero_();
-        Assert.True(new SpreadInitialization().Start("mixer.f_proj", layer).isfinite().all().item<bool>());
+        weights["mixer.v_proj"].zero_();
+        var spread = new SpreadInitialization();
+        Assert.All(spread.Parts.Keys, part => Assert.True(spread.Start(part, layer).isfinite().all().item<bool>(), part));
     }
 
     [Fact]
