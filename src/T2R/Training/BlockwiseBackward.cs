@@ -78,7 +78,7 @@ internal sealed class BlockwiseBackward
             using var scope = NewDisposeScope();
             var (input_BTD, output_BTD) = _kept[i];
             output_BTD ??= _model.Blocks[i].Forward(input_BTD, context);
-            autograd.backward([output_BTD], [gradient_BTD]);
+            Interop.Autograd.Backward([output_BTD], [gradient_BTD]);
             gradient_BTD.Dispose();
             output_BTD.Dispose();
             gradient_BTD = input_BTD.requires_grad ? input_BTD.grad!.DetachFromDisposeScope() : gradient_BTD;
@@ -89,7 +89,7 @@ internal sealed class BlockwiseBackward
         if (_embedding is not null)
         {
             using var x_BTD = _model.Embed(ids_BT);
-            autograd.backward([x_BTD], [gradient_BTD]);
+            Interop.Autograd.Backward([x_BTD], [gradient_BTD]);
             gradient_BTD.Dispose();
             _gradients.Take([_embedding]);
         }

@@ -75,7 +75,7 @@ internal sealed class MixerStageLoss : IStageLoss
 
         // ∂ mean(d²)/power / ∂y = 2 d / (n · power)
         double factor = 2 * scale / (_layers.Length * (double)difference_BTD.numel());
-        autograd.backward([y_BTD], [(difference_BTD * (factor / power)).to(y_BTD.dtype)]);
+        Interop.Autograd.Backward([y_BTD], [(difference_BTD * (factor / power)).to(y_BTD.dtype)]);
         _gradients.Take(_weights[layer]);
     }
 

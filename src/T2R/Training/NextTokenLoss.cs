@@ -116,7 +116,7 @@ internal sealed class NextTokenLoss
             _gradients.AddProduct(_headName, narrow_nV, normed_nD.detach());
         }
 
-        autograd.backward([normed_nD], [narrow_nV.matmul(head_VD)]);
+        Interop.Autograd.Backward([normed_nD], [narrow_nV.matmul(head_VD)]);
         gradient_nD.copy_(leaf_nD.grad!);
         _gradients.Take(_norm is null ? [] : [_norm]);
         return (crossEntropy, divergence);

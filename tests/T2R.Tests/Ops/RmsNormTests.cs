@@ -1,0 +1,45 @@
+using T2R.Interop;
+using T2R.Ops;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Ops;
+
+public class RmsNormTests
+{
+    [Theory]
+    [InlineData(ScalarType.Float64, 1e-12)]
+    [InlineData(ScalarType.Float32, 1e-5)]
+    [InlineData(ScalarType.BFloat16, 1e-2)]
+    public void Output_and_gradients_are_those_of_the_formula(ScalarType dtype, double tolerance)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3, CPU);
+        Tensor Draw(params long[] shape) => empty(shape, ScalarType.Float64).normal_(0, 1, generator).to(dtype);
+        var (x, weight, dy) = (Draw(2, 5, 24).requires_grad_(), (Draw(24) + 1).detach().requires_grad_(), Draw(2, 5, 24));
+        var y = RmsNorm.Apply(x, weight, 1e-3);
+        Autograd.Backward([y], [dy]);
+
+        var (wideX, wideWeight) = (x.detach().to(ScalarType.Float64).requires_grad_(), weight.detach().to(ScalarType.Float64).requires_grad_());
+        var expected = wideX / (wideX.square().mean([-1], keepdim: true) + 1e-3).sqrt() * wideWeight;
+        Autograd.Backward([expected], [dy.to(ScalarType.Float64)]);
+
+        Assert.Equal(dtype, y.dtype);
+        Near(expected, y);
+        Near(wideX.grad!, x.grad!);
+        Near(wideWeight.grad!, weight.grad!);
+
+        void Near(Tensor reference, Tensor actual) => Assert.InRange(((actual.to(ScalarType.Float64) - reference).norm() / reference.norm()).item<double>(), 0, tolerance);
+    }
+
+    [Fact]
+    public void A_row_of_zeros_gives_zeros()
+    {
+        using var scope = NewDisposeScope();
+        var x = zeros(1, 8).requires_grad_();
+        var y = RmsNorm.Apply(x, ones(8), 1e-5);
+        Autograd.Backward([y], [ones(1, 8)]);
+        Assert.Equal(0, y.abs().max().item<float>());
+        Assert.True(x.grad!.isfinite().all().item<bool>());
+    }
+}
