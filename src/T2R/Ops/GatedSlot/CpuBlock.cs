@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops.GatedSlot;
 
-/// <summary>The inputs of up to 16 tokens of one key-value head, copied into padded rows, and exp of the gates.</summary>
+/// <summary>The inputs of a block of tokens of one key-value head, copied into padded rows, and exp of the gates.</summary>
 internal sealed class CpuBlock
 {
     private readonly CpuInputs _inputs;
@@ -71,6 +71,7 @@ internal sealed class CpuBlock
     /// <summary>Copies the block's rows out of a tensor [B, T, Hkv · rows, width] into padded rows.</summary>
     internal void Pack(Tensor tensor, int first, int rows, int width, float[] packed, int padded)
     {
+        (rows, width, padded) = Joined(rows, width, padded);
         var source = TensorMemory.AsSpan<float>(tensor);
         for (int t = 0; t < Count; t++)
         {
@@ -85,6 +86,7 @@ internal sealed class CpuBlock
     /// <summary>Copies padded rows into the block's rows of a tensor [B, T, Hkv · rows, width].</summary>
     internal void Unpack(float[] packed, int padded, Tensor tensor, int first, int rows, int width)
     {
+        (rows, width, padded) = Joined(rows, width, padded);
         var target = TensorMemory.AsSpan<float>(tensor);
         for (int t = 0; t < Count; t++)
         {
@@ -95,4 +97,8 @@ internal sealed class CpuBlock
             }
         }
     }
+
+    // Rows without padding lie one after another on both sides: one copy for all query heads of the group.
+    private static (int Rows, int Width, int Padded) Joined(int rows, int width, int padded) =>
+        width == padded ? (1, rows * width, rows * width) : (rows, width, padded);
 }

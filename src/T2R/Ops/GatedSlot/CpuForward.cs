@@ -7,7 +7,7 @@ using static T2R.Ops.GatedSlot.CpuVector;
 namespace T2R.Ops.GatedSlot;
 
 /// <summary>
-/// The recurrence of one key-value head on one thread, 16 tokens at a time. A tile of the state, four rows of eight floats, stays in registers while
+/// The recurrence of one key-value head on one thread, a block of tokens at a time. A tile of the state, four rows of eight floats, stays in registers while
 /// the block's tokens pass: decay, write and the readouts of all query heads of the group in one go, (2 + G) · (K + V) · M multiply-adds a token.
 /// No sum of gates is ever formed, so nothing is lost for any gate.
 /// </summary>

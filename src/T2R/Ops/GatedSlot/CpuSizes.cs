@@ -6,7 +6,7 @@ namespace T2R.Ops.GatedSlot;
 internal sealed record CpuSizes(int Batch, int Length, int Heads, int Groups, int KeyDim, int Slots, int ValueDim)
 {
     /// <summary>Tokens between two states that are kept for the backward pass: short enough for a block's vectors to stay in the first-level cache.</summary>
-    internal const int BlockLength = 16;
+    internal const int BlockLength = 32;
 
     /// <summary>Floats of a vector.</summary>
     internal const int Width = 8;
