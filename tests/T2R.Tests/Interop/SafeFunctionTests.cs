@@ -6,8 +6,6 @@ using static TorchSharp.torch;
 
 namespace T2R.Tests.Interop;
 
-[Collection(nameof(SafeFunctionTests))]
-[CollectionDefinition(nameof(SafeFunctionTests), DisableParallelization = true)]
 public class SafeFunctionTests
 {
     [Fact]

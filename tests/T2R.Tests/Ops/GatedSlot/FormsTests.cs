@@ -7,7 +7,7 @@ namespace T2R.Tests.Ops.GatedSlot;
 
 public class FormsTests
 {
-    private static readonly Dictionary<string, Form> Forms = new()
+    internal static readonly Dictionary<string, Form> Forms = new()
     {
         ["chunk of tensors"] = Chunk.Apply,
         ["chunk on the CPU"] = CpuChunk.Apply,
@@ -113,7 +113,7 @@ public class FormsTests
         Compare(c.Run(Forms[form], ScalarType.Float32), c.Run(Reference.Apply, ScalarType.Float64), bar, gradientBar, form);
     }
 
-    private static void Compare(
+    internal static void Compare(
         IReadOnlyDictionary<string, Tensor> actual, IReadOnlyDictionary<string, Tensor> expected, double bar, double gradientBar, string form)
     {
         foreach (var (name, b) in expected)
