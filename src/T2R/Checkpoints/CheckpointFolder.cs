@@ -62,18 +62,20 @@ public sealed class CheckpointFolder : IDisposable
     /// <param name="name">A tensor's name.</param>
     /// <returns>The tensor, owned by the current dispose scope.</returns>
     /// <exception cref="UserErrorException">The folder has none of that name.</exception>
-    public Tensor View(string name) => Holder(name).View(name);
+    public Tensor View(string name) => Holding(name).View(name);
 
     /// <summary>The path of the file that holds a tensor.</summary>
     /// <param name="name">A tensor's name.</param>
     /// <returns>The path.</returns>
     /// <exception cref="UserErrorException">The folder has none of that name.</exception>
-    public string FileOf(string name) => Holder(name).Path;
+    public string FileOf(string name) => Holding(name).Path;
 
     /// <summary>Ends the mappings; views must not be touched any more.</summary>
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
-    private SafeTensorsFile Holder(string name) =>
+    /// <summary>The open file that holds a tensor.</summary>
+    /// <exception cref="UserErrorException">The folder has none of that name.</exception>
+    internal SafeTensorsFile Holding(string name) =>
         _fileOf.TryGetValue(name, out SafeTensorsFile? file) ? file : throw new UserErrorException($"{Path}: there is no tensor '{name}' in the checkpoint.");
 
     private static UserErrorException WithoutWeights(string folder)

@@ -48,18 +48,18 @@ public sealed class CheckpointWriter : IDisposable
     /// <param name="tensor">Of the plan's dtype and shape; any device, any strides.</param>
     /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>
     /// <exception cref="IOException">The disk is full or fails.</exception>
-    public void Write(string name, Tensor tensor)
-    {
-        if (!_shardOf.TryGetValue(name, out Shard? shard))
-        {
-            throw new ArgumentException($"tensor '{name}' is not in the plan", nameof(name));
-        }
+    public void Write(string name, Tensor tensor) => Put(name, writer => writer.Write(name, tensor));
 
-        DiskFull.Explain(_folder.Target, () =>
-        {
-            OpenWriter(shard).Write(name, tensor);
-            CloseIfComplete(shard);
-        });
+    /// <summary>Writes a tensor of the plan as another checkpoint holds it: see <see cref="SafeTensorsWriter.Copy"/>.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="source">The other checkpoint.</param>
+    /// <param name="sourceName">Its name there; of the plan's dtype and shape.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Copy(string name, CheckpointFolder source, string sourceName)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        Put(name, writer => writer.Copy(name, source.Holding(sourceName), sourceName));
     }
 
     /// <summary>Ends the files and writes the index if there are several.</summary>
@@ -83,6 +83,20 @@ public sealed class CheckpointWriter : IDisposable
 
     /// <summary>Closes files that are still open.</summary>
     public void Dispose() => _shards.ForEach(s => s.Stream?.Dispose());
+
+    private void Put(string name, Action<SafeTensorsWriter> put)
+    {
+        if (!_shardOf.TryGetValue(name, out Shard? shard))
+        {
+            throw new ArgumentException($"tensor '{name}' is not in the plan", nameof(name));
+        }
+
+        DiskFull.Explain(_folder.Target, () =>
+        {
+            put(OpenWriter(shard));
+            CloseIfComplete(shard);
+        });
+    }
 
     private SafeTensorsWriter OpenWriter(Shard shard)
     {

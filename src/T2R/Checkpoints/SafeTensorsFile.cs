@@ -10,7 +10,7 @@ namespace T2R.Checkpoints;
 /// </summary>
 public sealed class SafeTensorsFile : IDisposable
 {
-    private const int MaxHeaderBytes = 100_000_000;
+    private const int MaxHeaderBytes = 100_000_000, SliceBytes = 4 << 20;
     private readonly MappedFile _mapped;
     private readonly long _dataStart;
     private readonly Dictionary<string, TensorEntry> _byName;
@@ -128,6 +128,20 @@ public sealed class SafeTensorsFile : IDisposable
     {
         TensorEntry entry = this[name];
         return _mapped.Span(_dataStart + entry.Offset, checked((int)entry.ByteCount));
+    }
+
+    /// <summary>Copies a tensor's bytes into another file, inside the kernel where the system can. It needs no libtorch.</summary>
+    internal void CopyTo(string name, FileStream to, long offset)
+    {
+        TensorEntry entry = this[name];
+        if (!Posix.TryCopyRange(_mapped.File, _dataStart + entry.Offset, to.SafeFileHandle, offset, entry.ByteCount))
+        {
+            to.Position = offset;
+            for (long done = 0; done < entry.ByteCount; done += SliceBytes)
+            {
+                to.Write(_mapped.Span(_dataStart + entry.Offset + done, (int)Math.Min(SliceBytes, entry.ByteCount - done)));
+            }
+        }
     }
 
     /// <summary>Ends the mapping; views and spans of it must not be touched any more.</summary>

@@ -58,6 +58,28 @@ public sealed class SafeTensorsWriter
         _pending.Remove(name);
     }
 
+    /// <summary>Writes a tensor of another file as it is, file to file. It needs no libtorch.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="source">The file.</param>
+    /// <param name="sourceName">Its name there; of the plan's dtype and shape.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>
+    /// <exception cref="InvalidOperationException">The output is not a file.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Copy(string name, SafeTensorsFile source, string sourceName)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        TensorEntry entry = Pending(name), stored = source[sourceName];
+        if (stored.Dtype != entry.Dtype || !stored.Shape.SequenceEqual(entry.Shape))
+        {
+            throw new ArgumentException(
+                $"tensor '{sourceName}' is {stored.Dtype} [{string.Join(',', stored.Shape)}], the plan says {entry.Dtype} [{string.Join(',', entry.Shape)}]", nameof(sourceName));
+        }
+
+        FileStream file = _output as FileStream ?? throw new InvalidOperationException("only a file can take a copy from a file");
+        source.CopyTo(sourceName, file, _start + entry.Offset);
+        _pending.Remove(name);
+    }
+
     /// <summary>Writes a tensor's bytes.</summary>
     /// <param name="name">Its name in the plan.</param>
     /// <param name="bytes">Little-endian, row-major, as many as the plan says.</param>

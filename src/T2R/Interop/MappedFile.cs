@@ -27,21 +27,26 @@ internal sealed partial class MappedFile : SafeHandle
     /// <summary>Address of the first byte; multiple of the page size.</summary>
     public nint Address => handle;
 
+    /// <summary>The file, open for reading.</summary>
+    public SafeFileHandle File { get; private set; } = new();
+
     /// <summary>Maps a file that is not empty.</summary>
     /// <param name="path">An existing file.</param>
     /// <returns>The mapping; dispose it when no tensor or span over it is used any more.</returns>
     /// <exception cref="IOException">The file is empty or cannot be opened or mapped.</exception>
     public static MappedFile Open(string path)
     {
-        using SafeFileHandle file = File.OpenHandle(path);
+        SafeFileHandle file = System.IO.File.OpenHandle(path);
         long length = RandomAccess.GetLength(file);
         nint address = MMap(0, (nuint)length, ReadWrite, PrivateNoReserve, file, 0);
         if (address == -1)
         {
-            throw Posix.Failure($"cannot map '{path}' into memory", Marshal.GetLastPInvokeError());
+            int error = Marshal.GetLastPInvokeError();
+            file.Dispose();
+            throw Posix.Failure($"cannot map '{path}' into memory", error);
         }
 
-        var mapped = new MappedFile { Length = length };
+        var mapped = new MappedFile { Length = length, File = file };
         mapped.SetHandle(address);
         return mapped;
     }
@@ -61,7 +66,11 @@ internal sealed partial class MappedFile : SafeHandle
     }
 
     /// <inheritdoc/>
-    protected override bool ReleaseHandle() => MUnmap(handle, (nuint)Length) == 0;
+    protected override bool ReleaseHandle()
+    {
+        File.Dispose();
+        return MUnmap(handle, (nuint)Length) == 0;
+    }
 
     [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
     private static partial nint MMap(nint address, nuint length, int protection, int flags, SafeFileHandle file, nint offset);

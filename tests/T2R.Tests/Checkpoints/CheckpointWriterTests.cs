@@ -56,6 +56,44 @@ public class CheckpointWriterTests
         Assert.Equal(Plan.Sum(s => s.ByteCount), index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
     }
 
+    [Theory]
+    [InlineData(null)]
+    [InlineData("/dev/shm")] // another file system, between which the kernel may refuse to copy
+    public void A_copy_from_another_checkpoint_gives_the_bytes_of_a_write(string? elsewhere)
+    {
+        Assert.SkipUnless(elsewhere is null || Directory.Exists(elsewhere), $"there is no {elsewhere}");
+        using var folder = new TemporaryFolder();
+        string source = elsewhere is null ? folder["source"] : Path.Combine(elsewhere, Path.GetFileName(folder.Path));
+        Write(source, 100, Plan);
+        Write(folder["written"], 200, Plan);
+        using (var checkpoint = CheckpointFolder.Open(source))
+        using (var staged = new StagedFolder(folder["copied"]))
+        using (var writer = new CheckpointWriter(staged, Plan, 200))
+        {
+            foreach (TensorSpec spec in Plan.Reverse())
+            {
+                writer.Copy(spec.Name, checkpoint, spec.Name);
+            }
+
+            writer.Finish();
+            staged.Commit();
+        }
+
+        Directory.Delete(source, recursive: true);
+        Assert.Equal(Content(folder["written"]), Content(folder["copied"]));
+    }
+
+    [Fact]
+    public void A_copy_of_another_shape_is_refused()
+    {
+        using var folder = new TemporaryFolder();
+        Write(folder["source"], 1000, Plan);
+        using var checkpoint = CheckpointFolder.Open(folder["source"]);
+        using var staged = new StagedFolder(folder["copied"]);
+        using var writer = new CheckpointWriter(staged, Plan);
+        Assert.Contains("[4,2]", Assert.Throws<ArgumentException>(() => writer.Copy("t3", checkpoint, "t4")).Message);
+    }
+
     [Fact]
     public void A_tensor_above_the_limit_has_a_file_of_its_own()
     {
