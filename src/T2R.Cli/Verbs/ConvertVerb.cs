@@ -17,6 +17,7 @@ internal static class ConvertVerb
                 "t2r convert Mistral-7B-v0.1 --out hybrid --keep-softmax 0,16,31 --dry-run",
                 "t2r convert Mistral-7B-v0.1 --out as-the-peer --initialization random --seed 7",
             ],
+            UsesLibTorch = false, // it loads while the first tensors are copied
         };
         var defaults = new ConversionOptions();
         var source = new Argument<string>("source") { Description = "A Mistral or Llama folder: config.json, weights, tokenizer." };

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace T2R.Conversion;
 
 /// <summary>
-/// Turns a transformer's folder into a recurrent model's, tensor by tensor: what is copied goes from the mapped file to the new one untouched, and memory holds no
-/// more than one layer's attention at a time.
+/// Turns a transformer's folder into a recurrent model's, tensor by tensor: what is copied goes from file to file untouched, while another thread makes what is new,
+/// a few tensors ahead; memory holds no more than these.
 /// </summary>
 public static class Converter
 {
@@ -48,28 +48,66 @@ public static class Converter
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public static void Run(ConversionPlan plan, string outFolder, bool replace = false, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
-        using var gradients = no_grad();
-        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path);
-        foreach (var (spec, made) in Weights(plan.Target, plan.Initialization))
+        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path, flush: false);
+        var texts = Task.Run(() => Texts(plan, outFolder), CancellationToken.None);
+        WriteWeights(plan, writer, progress, cancellation);
+        foreach (var (name, text) in texts.GetAwaiter().GetResult())
         {
-            cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            writer.Write(spec, made is { } part ? plan.Initialization.Start(part.Name, Layer(plan, part.Layer)) : plan.Source.View(spec));
-            progress?.Report(new StageProgress(Stage, writer.WrittenBytes, writer.TotalBytes, "bytes"));
+            writer.WriteText(name, text);
         }
 
+        cancellation.ThrowIfCancellationRequested();
+        writer.Commit();
+    }
+
+    private static (string Name, string Text)[] Texts(ConversionPlan plan, string outFolder)
+    {
         var record = ConversionRecord.Of(plan);
-        writer.WriteText(ConversionRecord.FileName, record.ToJson());
-        writer.WriteText(ModelCard.FileName, new ModelCard
+        var card = new ModelCard
         {
             Name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(outFolder))),
             Config = plan.Target,
             Dtype = plan.Dtypes[WeightLayout.Embedding],
             Conversion = record,
-        }.ToMarkdown());
-        cancellation.ThrowIfCancellationRequested();
-        writer.Commit();
+        };
+        return [(ConversionRecord.FileName, record.ToJson()), (ModelCard.FileName, card.ToMarkdown())];
     }
+
+    private static void WriteWeights(ConversionPlan plan, FolderWriter writer, IProgress<StageProgress>? progress, CancellationToken cancellation)
+    {
+        var weights = Weights(plan.Target, plan.Initialization).ToLookup(w => w.Made is not null);
+        var copies = new Queue<WeightSpec>(weights[false].Select(w => w.Spec));
+
+        // One copy before the other thread begins to load libtorch: the system's loader then keeps a lock that the first call of a C function waits for.
+        writer.Copy(copies.Dequeue(), plan.Source);
+        using var maker = new WeightMaker(weights[true].Select(w => (w.Spec, Start(plan, w.Spec, w.Made!.Value))));
+        while (true)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (maker.TryTake(wait: copies.Count == 0, out var made))
+            {
+                using var value = made.Value;
+                writer.Write(made.Spec, value);
+            }
+            else if (copies.TryDequeue(out var spec))
+            {
+                writer.Copy(spec, plan.Source);
+            }
+            else
+            {
+                return;
+            }
+
+            progress?.Report(new StageProgress(Stage, writer.WrittenBytes, writer.TotalBytes, "bytes"));
+        }
+    }
+
+    private static Func<Tensor> Start(ConversionPlan plan, WeightSpec spec, (int Layer, string Part, string Reason) made) => () =>
+    {
+        var target = (GatedSlotAttentionConfig)plan.Target.Mixers[made.Layer];
+        var layer = new PretrainedLayer(plan.Source.Config, made.Layer, target, plan.Options.Seed, plan.Source.View);
+        return plan.Initialization.Start(made.Part, layer).to(plan.Dtypes[spec.Name]);
+    };
 
     // Every weight of the target, with the layer and part that the initialisation makes it from, if it does.
     private static IEnumerable<(WeightSpec Spec, (int Layer, string Name, string Reason)? Made)> Weights(ModelConfig target, IInitialization initialization)
@@ -88,9 +126,6 @@ public static class Converter
 
         return WeightLayout.Of(target).Select(s => (s, made.TryGetValue(s.Name, out var part) ? part : ((int, string, string)?)null));
     }
-
-    private static PretrainedLayer Layer(ConversionPlan plan, int layer) =>
-        new(plan.Source.Config, layer, (GatedSlotAttentionConfig)plan.Target.Mixers[layer], plan.Options.Seed, plan.Source.View);
 
     private static LedgerEntry Entry(WeightSpec spec, string? stored, (int Layer, string Name, string Reason)? made, ScalarType? rounded)
     {

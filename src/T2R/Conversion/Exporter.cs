@@ -37,7 +37,7 @@ public static class Exporter
     {
         using var gradients = no_grad();
         var conversion = options.Origin is { } origin ? ConversionRecord.Find(origin) : null;
-        using var writer = new FolderWriter(outFolder, options.Replace, config, _ => options.Dtype, options.Origin);
+        using var writer = new FolderWriter(outFolder, options.Replace, config, _ => options.Dtype, options.Origin, flush: true);
         foreach (var spec in WeightLayout.Of(config))
         {
             cancellation.ThrowIfCancellationRequested();

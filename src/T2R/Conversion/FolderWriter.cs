@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using T2R.Checkpoints;
+using T2R.Interop;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Models.Mistral;
@@ -35,15 +36,16 @@ public sealed class FolderWriter : IDisposable
     /// <param name="config">The model.</param>
     /// <param name="dtype">What each weight is stored in.</param>
     /// <param name="companions">A folder whose tokenizer and generation_config.json are copied; null for none.</param>
+    /// <param name="flush">Whether to wait for the disk in the end: see <see cref="StagedFolder"/>.</param>
     /// <exception cref="UserErrorException">The folder exists and must not, or cannot, be replaced.</exception>
     /// <exception cref="IOException">The disk has no room.</exception>
-    public FolderWriter(string path, bool replace, ModelConfig config, Func<WeightSpec, ScalarType> dtype, string? companions)
+    public FolderWriter(string path, bool replace, ModelConfig config, Func<WeightSpec, ScalarType> dtype, string? companions, bool flush)
     {
         RefuseToDestroy(path, replace, companions);
         bool recurrent = config.Mixers.Any(m => m is GatedSlotAttentionConfig);
         (_config, _dtype, _names) = (config, dtype, recurrent ? GatedSlotNames.Table : MistralNames.Table);
         string stored = DtypeName.Of(dtype(WeightLayout.Of(config)[0]));
-        _folder = new StagedFolder(path, replace);
+        _folder = new StagedFolder(path, replace, flush);
         try
         {
             _weights = new CheckpointWriter(_folder, [.. WeightLayout.Of(config).Select(s => new TensorSpec(_names.Theirs(s.Name), dtype(s), s.Shape))]);
@@ -74,6 +76,24 @@ public sealed class FolderWriter : IDisposable
     {
         using var scope = NewDisposeScope();
         _weights.Write(NameOf(spec), tensor.to(_dtype(spec)));
+        WrittenBytes += spec.Count * DtypeName.Bytes(_dtype(spec));
+    }
+
+    /// <summary>Writes a weight of another folder, file to file and without libtorch if it is stored there alike.</summary>
+    /// <param name="spec">Which weight.</param>
+    /// <param name="source">Where it is.</param>
+    public void Copy(WeightSpec spec, ModelFolder source)
+    {
+        var stored = source.Stored(spec);
+        if (stored.Rows is not null || source.Tensors[stored.TensorName].Dtype != _dtype(spec))
+        {
+            LibTorch.Load();
+            using var view = source.View(spec);
+            Write(spec, view);
+            return;
+        }
+
+        _weights.Copy(NameOf(spec), source.Checkpoint, stored.TensorName);
         WrittenBytes += spec.Count * DtypeName.Bytes(_dtype(spec));
     }
 

@@ -54,7 +54,7 @@ public static class RandomModel
         ModelConfig config, string outFolder, long seed, ScalarType dtype, bool replace = false, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
         using var gradients = no_grad();
-        using var writer = new FolderWriter(outFolder, replace, config, _ => dtype, companions: null);
+        using var writer = new FolderWriter(outFolder, replace, config, _ => dtype, companions: null, flush: false);
         using var generator = new Generator((ulong)seed, CPU);
         foreach (var spec in WeightLayout.Of(config))
         {

@@ -14,4 +14,17 @@ public static class CpuThreads
             return torch.get_num_threads();
         }
     }
+
+    /// <summary>One thread an operator until the result is disposed: for small operators, between which the others only spin.</summary>
+    public static IDisposable JustOne()
+    {
+        var many = new Restored(Count);
+        torch.set_num_threads(1);
+        return many;
+    }
+
+    private sealed class Restored(int count) : IDisposable
+    {
+        public void Dispose() => torch.set_num_threads(count);
+    }
 }

@@ -1,4 +1,5 @@
 using T2R.Checkpoints;
+using T2R.Interop;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -32,6 +33,9 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>Every stored tensor by the format's name, those that say nothing (<see cref="IFolderFormat.Ignores"/>) and a stored tied head included.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Tensors => _checkpoint.Entries;
+
+    /// <summary>The open weight files.</summary>
+    internal CheckpointFolder Checkpoint => _checkpoint;
 
     /// <summary>dtype of the stored embedding, taken as the folder's own.</summary>
     public ScalarType Dtype => _checkpoint.Entries[_stored[WeightLayout.Embedding].TensorName].Dtype;
@@ -114,6 +118,7 @@ public sealed class ModelFolder : IDisposable
             return;
         }
 
+        LibTorch.Load(); // for the comparison alone; the rest of Open reads headers
         string embedding = _stored[WeightLayout.Embedding].TensorName;
         using var stored = _checkpoint.View(head);
         using var tied = _checkpoint.View(embedding);

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using T2R.Tests.Checkpoints;
+using T2R.Tests.Conversion;
 using Xunit;
 
 namespace T2R.Tests.Cli;
@@ -32,6 +33,19 @@ public class ConversionVerbTests
         Assert.Equal("gated slot attention, 8 slots; softmax attention in 1", (string?)report["layer_kinds"]);
         // 2 tensors of 2 kv heads · 8 slots · 16 numbers of 4 bytes, and 1000 tokens of keys and values in bf16.
         Assert.Equal((2 * 2 * 8 * 16 * 4) + (1000 * 2 * 2 * 16 * 2), (int)report["state_bytes"]!["1000"]!);
+    }
+
+    [Theory]
+    [InlineData("fp32")]
+    [InlineData("bf16")]
+    public async Task Libtorch_is_there_when_a_conversion_rounds_or_compares(string dtype)
+    {
+        using var temporary = new TemporaryFolder();
+        TinyTransformer.Write(temporary["source"], TinyTransformer.Config with { TieWordEmbeddings = true });
+        ConverterTests.StoreTheHead(temporary["source"]);
+        var (code, output, error) = await T2rProcess.Run(["convert", temporary["source"], "--out", temporary["target"], "--dtype", dtype]);
+        Assert.Equal((0, ""), (code, error));
+        Assert.Matches("dropped +1 ", output);
     }
 
     [Fact]

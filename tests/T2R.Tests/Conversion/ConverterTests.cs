@@ -221,7 +221,7 @@ public class ConverterTests
         Converter.Run(Converter.Plan(source, options ?? Options), temporary[target], cancellation: TestContext.Current.CancellationToken);
     }
 
-    private static void StoreTheHead(string folder)
+    internal static void StoreTheHead(string folder)
     {
         string path = Path.Combine(folder, "model.safetensors");
         using var file = T2R.Checkpoints.SafeTensorsFile.Open(path);
