@@ -13,7 +13,7 @@ namespace T2R.Training;
 /// </summary>
 internal sealed class NextTokenLoss
 {
-    // Large enough for full-speed matrix products, small enough to stay near the processor: 1 Mi fp32 logits on a CPU, 64 Mi on a card.
+    // Large enough for full-speed matrix products, small enough for a processor's cache: 4 MiB of logits on a CPU, 256 MiB on a card.
     internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 26;
     private const long NoPrediction = -100;
     private readonly CausalLM _model;

@@ -34,6 +34,7 @@ public sealed class Trainer : IDisposable
         TrainingOptions options, TrainingInputs inputs, RunFolder folder, IReadOnlyList<ITrainingObserver>? observers = null, IProgress<StageProgress>? progress = null)
     {
         inputs.Check(options);
+        RefuseSeveralProcesses();
         (_options, _inputs, _folder, _observers, _progress) = (options, inputs, folder, observers ?? [], progress);
         _windows = new PackedWindows(inputs.Text, options.WindowLength, (ulong)options.Seed);
         _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
@@ -87,6 +88,15 @@ public sealed class Trainer : IDisposable
         _gradients.Dispose();
     }
 
+    // A launcher sets WORLD_SIZE. Gradients are not yet summed over processes, and each would quietly train a model of its own.
+    private static void RefuseSeveralProcesses()
+    {
+        if (Environment.GetEnvironmentVariable("WORLD_SIZE") is { } size && size.Trim() is not ("" or "1"))
+        {
+            throw new UserErrorException($"WORLD_SIZE is {size}: training over several processes is not supported yet; start one process, without a launcher.");
+        }
+    }
+
     private void Begin()
     {
         var warnings = new List<string>();
@@ -99,7 +109,7 @@ public sealed class Trainer : IDisposable
         }
 
         _report = new TrainingReport(_options, _folder, _state, _observers, _progress);
-        warnings.ForEach(_report.Warned);
+        warnings.Concat(IdleOptions.In(_options, _inputs)).ToList().ForEach(_report.Warned);
         if (_state.Step == 0)
         {
             Evaluate();

@@ -13,7 +13,7 @@ public class ResumeTests
     private static readonly TrainingOptions Hard = Tiny.Options(Steps) with
     {
         AccumulationSteps = 2,
-        WarmupSteps = 3,
+        WarmupSteps = 2,
         EvaluateEvery = 4,
         CheckpointEvery = 5,
         Distillation = new DistillationOptions { Weight = 0.5, Temperature = 2 },

@@ -29,13 +29,10 @@ internal static class Tiny
     /// <summary>A model whose every weight, norms too, is random and of a size that makes gradients of all of them matter.</summary>
     public static CausalLM Model(ModelConfig config, long seed, ScalarType dtype = ScalarType.Float32)
     {
+        using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)seed, CPU);
         return new CausalLM(config, new WeightSet(config, spec =>
-        {
-            using var drawn = empty([.. spec.Shape], ScalarType.Float32).normal_(0, spec.IsNorm ? 0.1 : 0.3, generator);
-            using var shifted = drawn + (spec.IsNorm ? 1 : 0);
-            return shifted.to(dtype, copy: true);
-        }));
+            (empty([.. spec.Shape], ScalarType.Float32).normal_(0, spec.IsNorm ? 0.1 : 0.3, generator) + (spec.IsNorm ? 1 : 0)).to(dtype)));
     }
 
     /// <summary>Ids that begin a document now and then.</summary>

@@ -116,6 +116,26 @@ public class TrainerTests
         Assert.Equal(expected.Length, error.Problems.Count);
     }
 
+    [Fact]
+    public void Options_without_effect_are_told_of()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Tiny.Model(Tiny.Config(true, Tiny.Slots), 1);
+        var options = Tiny.Options(2) with
+        {
+            EvaluateEvery = 1,
+            WarmupSteps = 2,
+            Distillation = new DistillationOptions { Weight = 0 },
+            Groups = [new ParameterGroup("norm.weight") { Frozen = true }, new ParameterGroup("*")],
+        };
+        var seen = new Recorder();
+        Run(folder.Path, options, new TrainingInputs(model, Tiny.Text(1)), seen);
+
+        string[] expected = ["training.evaluate_every", "training.distillation", "training.warmup_steps is 2, and the stage 'train'", "training.groups[0]"];
+        Assert.Equal(expected.Length, seen.Warnings.Count);
+        Assert.All(expected.Zip(seen.Warnings), pair => Assert.StartsWith(pair.First, pair.Second));
+    }
+
     internal static TrainingResult Run(string folder, TrainingOptions options, TrainingInputs inputs, ITrainingObserver? observer = null, CancellationTokenSource? stop = null)
     {
         using var run = RunFolder.Open(folder);

@@ -1,0 +1,37 @@
+using T2R.Models;
+
+namespace T2R.Training;
+
+/// <summary>Finds options that change nothing, which their author will not have meant.</summary>
+internal static class IdleOptions
+{
+    /// <summary>A sentence for each.</summary>
+    public static IEnumerable<string> In(TrainingOptions options, TrainingInputs inputs)
+    {
+        var stages = StagePlan.Of(options);
+        if (options.EvaluateEvery > 0 && inputs.HeldOut is null)
+        {
+            yield return "training.evaluate_every has no effect: there is no held-out text.";
+        }
+
+        if (options.Distillation is { } distillation && (distillation.Weight == 0 || stages.All(s => s.Stage.Objective == StageObjective.Mixers)))
+        {
+            yield return $"training.distillation has no effect: {(distillation.Weight == 0 ? "its weight is 0" : "no stage has the objective tokens")}.";
+        }
+
+        foreach (var plan in stages.Where(s => options.WarmupSteps >= s.Steps))
+        {
+            yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: its learning rate never falls.";
+        }
+
+        var names = WeightLayout.Of(inputs.Model.Config).Select(s => s.Name).ToList();
+        for (int i = 0; i < options.Groups.Length; i++)
+        {
+            var later = options.Groups[(i + 1)..];
+            if (names.Where(n => NamePattern.Matches(options.Groups[i].Pattern, n)).All(n => later.Any(g => NamePattern.Matches(g.Pattern, n))))
+            {
+                yield return $"training.groups[{i}] ('{options.Groups[i].Pattern}') has no effect: later groups match all its weights, and the last match counts alone.";
+            }
+        }
+    }
+}
