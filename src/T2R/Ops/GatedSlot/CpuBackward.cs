@@ -24,7 +24,6 @@ namespace T2R.Ops.GatedSlot;
 /// <param name="results">Where to write.</param>
 internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor output, GatedSlotState final, CpuGradients results)
 {
-    private const int Tile = 4 * CpuSizes.Width;
     private readonly CpuSizes _z = inputs.Sizes;
 
     /// <summary>Computes one pair of a sequence and a key-value head.</summary>
@@ -81,76 +80,38 @@ internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor out
         ref float gradient = ref MemoryMarshal.GetArrayDataReference(x.ValueGradient_VM);
         ref float history = ref MemoryMarshal.GetArrayDataReference(x.History);
         ref float lanes = ref MemoryMarshal.GetArrayDataReference(x.LanesA);
-        for (int row = 0; row < valueWidth; row += 4)
+        for (int row = 0; row < valueWidth; row += CpuTile.Rows)
         {
             x.LanesA.AsSpan().Clear();
             for (int m = 0; m < slots; m += CpuSizes.Width)
             {
-                int at = (row * slots) + m;
-                var h0 = Load(ref state, at);
-                var h1 = Load(ref state, at + slots);
-                var h2 = Load(ref state, at + (2 * slots));
-                var h3 = Load(ref state, at + (3 * slots));
-                StoreTile(h0, h1, h2, h3, ref history);
+                var tile = CpuTile.Read(ref state, (row * slots) + m, slots);
+                tile.Write(ref history, 0);
                 for (int t = 0; t < block.Count; t++)
                 {
-                    var decay = Load(ref d, (t * slots) + m);
-                    var write = Load(ref s, (t * slots) + m);
-                    ref float vt = ref Unsafe.Add(ref v, (t * valueWidth) + row);
-                    h0 = MultiplyAdd(h0, decay, write * vt);
-                    h1 = MultiplyAdd(h1, decay, write * Unsafe.Add(ref vt, 1));
-                    h2 = MultiplyAdd(h2, decay, write * Unsafe.Add(ref vt, 2));
-                    h3 = MultiplyAdd(h3, decay, write * Unsafe.Add(ref vt, 3));
-                    StoreTile(h0, h1, h2, h3, ref Unsafe.Add(ref history, (t + 1) * Tile));
+                    ref float value = ref Unsafe.Add(ref v, (t * valueWidth) + row);
+                    tile = tile.TimesPlus(Load(ref d, (t * slots) + m), CpuTile.Outer(ref value, Load(ref s, (t * slots) + m)));
+                    tile.Write(ref history, (t + 1) * CpuTile.Length);
                 }
 
-                var d0 = Load(ref gradient, at);
-                var d1 = Load(ref gradient, at + slots);
-                var d2 = Load(ref gradient, at + (2 * slots));
-                var d3 = Load(ref gradient, at + (3 * slots));
+                var carried = CpuTile.Read(ref gradient, (row * slots) + m, slots);
                 for (int t = block.Count - 1; t >= 0; t--)
                 {
-                    ref float ht = ref Unsafe.Add(ref history, (t + 1) * Tile);
+                    var after = CpuTile.Read(ref history, (t + 1) * CpuTile.Length);
                     for (int g = t * groups; g < (t + 1) * groups; g++)
                     {
-                        ref float dot = ref Unsafe.Add(ref dO, (g * valueWidth) + row);
-                        var probability = Load(ref p, (g * slots) + m);
-                        d0 = MultiplyAdd(probability, dot, d0);
-                        d1 = MultiplyAdd(probability, Unsafe.Add(ref dot, 1), d1);
-                        d2 = MultiplyAdd(probability, Unsafe.Add(ref dot, 2), d2);
-                        d3 = MultiplyAdd(probability, Unsafe.Add(ref dot, 3), d3);
-                        var sum = Load(ref dp, (g * slots) + m);
-                        sum = MultiplyAdd(Load(ref ht, 0), dot, sum);
-                        sum = MultiplyAdd(Load(ref ht, 8), Unsafe.Add(ref dot, 1), sum);
-                        sum = MultiplyAdd(Load(ref ht, 16), Unsafe.Add(ref dot, 2), sum);
-                        sum = MultiplyAdd(Load(ref ht, 24), Unsafe.Add(ref dot, 3), sum);
-                        Store(sum, ref dp, (g * slots) + m);
+                        ref float doRows = ref Unsafe.Add(ref dO, (g * valueWidth) + row);
+                        carried = carried.PlusOuter(ref doRows, Load(ref p, (g * slots) + m));
+                        after.AddRowsTo(ref dp, (g * slots) + m, ref doRows);
                     }
 
-                    ref float vt = ref Unsafe.Add(ref v, (t * valueWidth) + row);
-                    var written = Load(ref ds, (t * slots) + m);
-                    written = MultiplyAdd(d0, vt, written);
-                    written = MultiplyAdd(d1, Unsafe.Add(ref vt, 1), written);
-                    written = MultiplyAdd(d2, Unsafe.Add(ref vt, 2), written);
-                    written = MultiplyAdd(d3, Unsafe.Add(ref vt, 3), written);
-                    Store(written, ref ds, (t * slots) + m);
-                    AddToTile(d0, d1, d2, d3, Load(ref s, (t * slots) + m), ref Unsafe.Add(ref lanes, t * Tile));
-
-                    var decay = Load(ref d, (t * slots) + m);
-                    (d0, d1, d2, d3) = (d0 * decay, d1 * decay, d2 * decay, d3 * decay);
-                    ref float hb = ref Unsafe.Add(ref history, t * Tile);
-                    var forgot = Load(ref dg, (t * slots) + m);
-                    forgot = MultiplyAdd(d0, Load(ref hb, 0), forgot);
-                    forgot = MultiplyAdd(d1, Load(ref hb, 8), forgot);
-                    forgot = MultiplyAdd(d2, Load(ref hb, 16), forgot);
-                    forgot = MultiplyAdd(d3, Load(ref hb, 24), forgot);
-                    Store(forgot, ref dg, (t * slots) + m);
+                    carried.AddRowsTo(ref ds, (t * slots) + m, ref Unsafe.Add(ref v, (t * valueWidth) + row));
+                    carried.TimesPlus(Load(ref s, (t * slots) + m), CpuTile.Read(ref lanes, t * CpuTile.Length)).Write(ref lanes, t * CpuTile.Length);
+                    carried = carried.Times(Load(ref d, (t * slots) + m));
+                    carried.AddRowsTo(ref dg, (t * slots) + m, CpuTile.Read(ref history, t * CpuTile.Length));
                 }
 
-                Store(d0, ref gradient, at);
-                Store(d1, ref gradient, at + slots);
-                Store(d2, ref gradient, at + (2 * slots));
-                Store(d3, ref gradient, at + (3 * slots));
+                carried.Write(ref gradient, (row * slots) + m, slots);
             }
 
             AddLanes(x.LanesA, block.Count, x.Dv, row, valueWidth);
@@ -173,79 +134,41 @@ internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor out
         ref float history = ref MemoryMarshal.GetArrayDataReference(x.History);
         ref float written = ref MemoryMarshal.GetArrayDataReference(x.LanesA);
         ref float forgot = ref MemoryMarshal.GetArrayDataReference(x.LanesB);
-        for (int row = 0; row < slots; row += 4)
+        for (int row = 0; row < slots; row += CpuTile.Rows)
         {
             x.LanesA.AsSpan().Clear();
             x.LanesB.AsSpan().Clear();
             for (int lane = 0; lane < keyWidth; lane += CpuSizes.Width)
             {
-                int at = (row * keyWidth) + lane;
-                var h0 = Load(ref state, at);
-                var h1 = Load(ref state, at + keyWidth);
-                var h2 = Load(ref state, at + (2 * keyWidth));
-                var h3 = Load(ref state, at + (3 * keyWidth));
-                StoreTile(h0, h1, h2, h3, ref history);
+                var tile = CpuTile.Read(ref state, (row * keyWidth) + lane, keyWidth);
+                tile.Write(ref history, 0);
                 for (int t = 0; t < block.Count; t++)
                 {
-                    var key = Load(ref k, (t * keyWidth) + lane);
                     ref float decay = ref Unsafe.Add(ref d, (t * slots) + row);
                     ref float write = ref Unsafe.Add(ref s, (t * slots) + row);
-                    h0 = MultiplyAdd(h0, decay, key * write);
-                    h1 = MultiplyAdd(h1, Unsafe.Add(ref decay, 1), key * Unsafe.Add(ref write, 1));
-                    h2 = MultiplyAdd(h2, Unsafe.Add(ref decay, 2), key * Unsafe.Add(ref write, 2));
-                    h3 = MultiplyAdd(h3, Unsafe.Add(ref decay, 3), key * Unsafe.Add(ref write, 3));
-                    StoreTile(h0, h1, h2, h3, ref Unsafe.Add(ref history, (t + 1) * Tile));
+                    tile = tile.TimesPlus(ref decay, CpuTile.Outer(ref write, Load(ref k, (t * keyWidth) + lane)));
+                    tile.Write(ref history, (t + 1) * CpuTile.Length);
                 }
 
-                var d0 = Load(ref gradient, at);
-                var d1 = Load(ref gradient, at + keyWidth);
-                var d2 = Load(ref gradient, at + (2 * keyWidth));
-                var d3 = Load(ref gradient, at + (3 * keyWidth));
+                var carried = CpuTile.Read(ref gradient, (row * keyWidth) + lane, keyWidth);
                 for (int t = block.Count - 1; t >= 0; t--)
                 {
-                    ref float ht = ref Unsafe.Add(ref history, (t + 1) * Tile);
+                    var after = CpuTile.Read(ref history, (t + 1) * CpuTile.Length);
                     for (int g = t * groups; g < (t + 1) * groups; g++)
                     {
-                        ref float dzt = ref Unsafe.Add(ref dz, (g * slots) + row);
-                        var query = Load(ref q, (g * keyWidth) + lane);
-                        d0 = MultiplyAdd(query, dzt, d0);
-                        d1 = MultiplyAdd(query, Unsafe.Add(ref dzt, 1), d1);
-                        d2 = MultiplyAdd(query, Unsafe.Add(ref dzt, 2), d2);
-                        d3 = MultiplyAdd(query, Unsafe.Add(ref dzt, 3), d3);
-                        var sum = Load(ref dq, (g * keyWidth) + lane);
-                        sum = MultiplyAdd(Load(ref ht, 0), dzt, sum);
-                        sum = MultiplyAdd(Load(ref ht, 8), Unsafe.Add(ref dzt, 1), sum);
-                        sum = MultiplyAdd(Load(ref ht, 16), Unsafe.Add(ref dzt, 2), sum);
-                        sum = MultiplyAdd(Load(ref ht, 24), Unsafe.Add(ref dzt, 3), sum);
-                        Store(sum, ref dq, (g * keyWidth) + lane);
+                        ref float dzRows = ref Unsafe.Add(ref dz, (g * slots) + row);
+                        carried = carried.PlusOuter(ref dzRows, Load(ref q, (g * keyWidth) + lane));
+                        after.AddRowsTo(ref dq, (g * keyWidth) + lane, ref dzRows);
                     }
 
-                    ref float write = ref Unsafe.Add(ref s, (t * slots) + row);
-                    var keyGradient = Load(ref dk, (t * keyWidth) + lane);
-                    keyGradient = MultiplyAdd(d0, write, keyGradient);
-                    keyGradient = MultiplyAdd(d1, Unsafe.Add(ref write, 1), keyGradient);
-                    keyGradient = MultiplyAdd(d2, Unsafe.Add(ref write, 2), keyGradient);
-                    keyGradient = MultiplyAdd(d3, Unsafe.Add(ref write, 3), keyGradient);
-                    Store(keyGradient, ref dk, (t * keyWidth) + lane);
-                    AddToTile(d0, d1, d2, d3, Load(ref k, (t * keyWidth) + lane), ref Unsafe.Add(ref written, t * Tile));
-
-                    ref float decay = ref Unsafe.Add(ref d, (t * slots) + row);
-                    d0 *= decay;
-                    d1 *= Unsafe.Add(ref decay, 1);
-                    d2 *= Unsafe.Add(ref decay, 2);
-                    d3 *= Unsafe.Add(ref decay, 3);
-                    ref float hb = ref Unsafe.Add(ref history, t * Tile);
-                    ref float forgotten = ref Unsafe.Add(ref forgot, t * Tile);
-                    Store(MultiplyAdd(d0, Load(ref hb, 0), Load(ref forgotten, 0)), ref forgotten, 0);
-                    Store(MultiplyAdd(d1, Load(ref hb, 8), Load(ref forgotten, 8)), ref forgotten, 8);
-                    Store(MultiplyAdd(d2, Load(ref hb, 16), Load(ref forgotten, 16)), ref forgotten, 16);
-                    Store(MultiplyAdd(d3, Load(ref hb, 24), Load(ref forgotten, 24)), ref forgotten, 24);
+                    int token = t * CpuTile.Length;
+                    carried.AddRowsTo(ref dk, (t * keyWidth) + lane, ref Unsafe.Add(ref s, (t * slots) + row));
+                    carried.TimesPlus(Load(ref k, (t * keyWidth) + lane), CpuTile.Read(ref written, token)).Write(ref written, token);
+                    carried = carried.Times(ref Unsafe.Add(ref d, (t * slots) + row));
+                    carried.TimesPlus(CpuTile.Read(ref history, token), CpuTile.Read(ref forgot, token)).Write(ref forgot, token);
                 }
 
-                Store(d0, ref gradient, at);
-                Store(d1, ref gradient, at + keyWidth);
-                Store(d2, ref gradient, at + (2 * keyWidth));
-                Store(d3, ref gradient, at + (3 * keyWidth));
+                carried.Write(ref gradient, (row * keyWidth) + lane, keyWidth);
             }
 
             AddLanes(x.LanesA, block.Count, x.Ds, row, slots);
@@ -288,24 +211,6 @@ internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor out
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void StoreTile(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, ref float tile)
-    {
-        Store(a, ref tile, 0);
-        Store(b, ref tile, 8);
-        Store(c, ref tile, 16);
-        Store(d, ref tile, 24);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddToTile(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d, Vector256<float> factor, ref float tile)
-    {
-        Store(MultiplyAdd(a, factor, Load(ref tile, 0)), ref tile, 0);
-        Store(MultiplyAdd(b, factor, Load(ref tile, 8)), ref tile, 8);
-        Store(MultiplyAdd(c, factor, Load(ref tile, 16)), ref tile, 16);
-        Store(MultiplyAdd(d, factor, Load(ref tile, 24)), ref tile, 24);
-    }
-
     /// <summary>One thread's buffers; D is carried from block to block, the rest belongs to one block.</summary>
     private sealed class Scratch(CpuSizes z)
     {
@@ -318,12 +223,12 @@ internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor out
         internal float[] Values_VM { get; } = new float[z.PaddedValue * z.PaddedSlots];
 
         /// <summary>A tile of the state before the block and after each of its tokens.</summary>
-        internal float[] History { get; } = new float[(CpuSizes.BlockLength + 1) * Tile];
+        internal float[] History { get; } = new float[(CpuSizes.BlockLength + 1) * CpuTile.Length];
 
         /// <summary>For each token four sums over rows of a tile, still spread over the lanes.</summary>
-        internal float[] LanesA { get; } = new float[CpuSizes.BlockLength * Tile];
+        internal float[] LanesA { get; } = new float[CpuSizes.BlockLength * CpuTile.Length];
 
-        internal float[] LanesB { get; } = new float[CpuSizes.BlockLength * Tile];
+        internal float[] LanesB { get; } = new float[CpuSizes.BlockLength * CpuTile.Length];
 
         internal float[] P { get; } = new float[CpuSizes.BlockLength * z.Groups * z.PaddedSlots];
 

@@ -7,9 +7,10 @@ using static T2R.Ops.GatedSlot.CpuVector;
 namespace T2R.Ops.GatedSlot;
 
 /// <summary>
-/// The recurrence of one key-value head on one thread, a block of tokens at a time. A tile of the state, four rows of eight floats, stays in registers while
-/// the block's tokens pass: decay, write and the readouts of all query heads of the group in one go, (2 + G) · (K + V) · M multiply-adds a token.
-/// No sum of gates is ever formed, so nothing is lost for any gate.
+/// The recurrence of one key-value head on one thread, a block of tokens at a time (Zhang et al., NeurIPS 2024, section 3). A tile of the state, four
+/// rows of eight floats, stays in registers while the block's tokens pass: decay, write and the readouts of all query heads of the group in one go,
+/// (2 + G) · (K + V) · M multiply-adds a token. From memory come 4 · (G K + K + V + 2 M) bytes a token, to it go 4 · G V and, for a backward,
+/// 4 · G M and a state every block. No sum of gates is ever formed, so nothing is lost for any gate.
 /// </summary>
 /// <param name="inputs">What to compute from.</param>
 /// <param name="initial">The state before the first token, contiguous.</param>
@@ -68,38 +69,20 @@ internal sealed class CpuForward(CpuInputs inputs, GatedSlotState initial, CpuRe
         logits.AsSpan().Clear();
         for (int m = 0; m < slots; m += CpuSizes.Width)
         {
-            for (int row = 0; row < keyWidth; row += 4)
+            for (int row = 0; row < keyWidth; row += CpuTile.Rows)
             {
-                int at = (row * slots) + m;
-                var h0 = Load(ref source, at);
-                var h1 = Load(ref source, at + slots);
-                var h2 = Load(ref source, at + (2 * slots));
-                var h3 = Load(ref source, at + (3 * slots));
+                var tile = CpuTile.Read(ref source, (row * slots) + m, slots);
                 for (int t = 0; t < block.Count; t++)
                 {
-                    var decay = Load(ref d, (t * slots) + m);
-                    var write = Load(ref s, (t * slots) + m);
-                    ref float kt = ref Unsafe.Add(ref k, (t * keyWidth) + row);
-                    h0 = MultiplyAdd(h0, decay, write * kt);
-                    h1 = MultiplyAdd(h1, decay, write * Unsafe.Add(ref kt, 1));
-                    h2 = MultiplyAdd(h2, decay, write * Unsafe.Add(ref kt, 2));
-                    h3 = MultiplyAdd(h3, decay, write * Unsafe.Add(ref kt, 3));
+                    ref float key = ref Unsafe.Add(ref k, (t * keyWidth) + row);
+                    tile = tile.TimesPlus(Load(ref d, (t * slots) + m), CpuTile.Outer(ref key, Load(ref s, (t * slots) + m)));
                     for (int g = t * groups; g < (t + 1) * groups; g++)
                     {
-                        ref float qt = ref Unsafe.Add(ref q, (g * keyWidth) + row);
-                        var sum = Load(ref z, (g * slots) + m);
-                        sum = MultiplyAdd(h0, qt, sum);
-                        sum = MultiplyAdd(h1, Unsafe.Add(ref qt, 1), sum);
-                        sum = MultiplyAdd(h2, Unsafe.Add(ref qt, 2), sum);
-                        sum = MultiplyAdd(h3, Unsafe.Add(ref qt, 3), sum);
-                        Store(sum, ref z, (g * slots) + m);
+                        tile.AddRowsTo(ref z, (g * slots) + m, ref Unsafe.Add(ref q, (g * keyWidth) + row));
                     }
                 }
 
-                Store(h0, ref target, at);
-                Store(h1, ref target, at + slots);
-                Store(h2, ref target, at + (2 * slots));
-                Store(h3, ref target, at + (3 * slots));
+                tile.Write(ref target, (row * slots) + m, slots);
             }
         }
     }
@@ -118,38 +101,21 @@ internal sealed class CpuForward(CpuInputs inputs, GatedSlotState initial, CpuRe
         output.AsSpan().Clear();
         for (int lane = 0; lane < valueWidth; lane += CpuSizes.Width)
         {
-            for (int row = 0; row < slots; row += 4)
+            for (int row = 0; row < slots; row += CpuTile.Rows)
             {
-                int at = (row * valueWidth) + lane;
-                var h0 = Load(ref source, at);
-                var h1 = Load(ref source, at + valueWidth);
-                var h2 = Load(ref source, at + (2 * valueWidth));
-                var h3 = Load(ref source, at + (3 * valueWidth));
+                var tile = CpuTile.Read(ref source, (row * valueWidth) + lane, valueWidth);
                 for (int t = 0; t < block.Count; t++)
                 {
-                    var value = Load(ref v, (t * valueWidth) + lane);
                     ref float decay = ref Unsafe.Add(ref d, (t * slots) + row);
                     ref float write = ref Unsafe.Add(ref s, (t * slots) + row);
-                    h0 = MultiplyAdd(h0, decay, value * write);
-                    h1 = MultiplyAdd(h1, Unsafe.Add(ref decay, 1), value * Unsafe.Add(ref write, 1));
-                    h2 = MultiplyAdd(h2, Unsafe.Add(ref decay, 2), value * Unsafe.Add(ref write, 2));
-                    h3 = MultiplyAdd(h3, Unsafe.Add(ref decay, 3), value * Unsafe.Add(ref write, 3));
+                    tile = tile.TimesPlus(ref decay, CpuTile.Outer(ref write, Load(ref v, (t * valueWidth) + lane)));
                     for (int g = t * groups; g < (t + 1) * groups; g++)
                     {
-                        ref float pt = ref Unsafe.Add(ref p, (g * slots) + row);
-                        var sum = Load(ref o, (g * valueWidth) + lane);
-                        sum = MultiplyAdd(h0, pt, sum);
-                        sum = MultiplyAdd(h1, Unsafe.Add(ref pt, 1), sum);
-                        sum = MultiplyAdd(h2, Unsafe.Add(ref pt, 2), sum);
-                        sum = MultiplyAdd(h3, Unsafe.Add(ref pt, 3), sum);
-                        Store(sum, ref o, (g * valueWidth) + lane);
+                        tile.AddRowsTo(ref o, (g * valueWidth) + lane, ref Unsafe.Add(ref p, (g * slots) + row));
                     }
                 }
 
-                Store(h0, ref target, at);
-                Store(h1, ref target, at + valueWidth);
-                Store(h2, ref target, at + (2 * valueWidth));
-                Store(h3, ref target, at + (3 * valueWidth));
+                tile.Write(ref target, (row * valueWidth) + lane, valueWidth);
             }
         }
     }

@@ -29,8 +29,7 @@ public static class GatedSlotOperator
     {
         Check(q, k, v, s, g, initial, documentStarts);
         using var scope = torch.NewDisposeScope();
-        ScalarType stateType = v.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], s.shape[3], v.shape[3], stateType, q.device);
+        initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], s.shape[3], v.shape[3], StateType(v), q.device);
         var (output, final) = form switch
         {
             GatedSlotForm.Reference => Reference.Apply(q, k, v, s, g, initial, documentStarts),
@@ -68,6 +67,10 @@ public static class GatedSlotOperator
         {
             Expect("the initial state's Keys", initial.Keys, [batch, keyValueHeads, keyDim, slots]);
             Expect("the initial state's Values", initial.Values, [batch, keyValueHeads, slots, valueDim]);
+            if (initial.Keys.dtype != StateType(v) || initial.Values.dtype != StateType(v))
+            {
+                throw new ArgumentException($"the initial state is {initial.Keys.dtype} and {initial.Values.dtype}, expected {StateType(v)} for values of {v.dtype}");
+            }
         }
 
         if (documentStarts is not null)
@@ -79,6 +82,8 @@ public static class GatedSlotOperator
             }
         }
     }
+
+    private static ScalarType StateType(Tensor v) => v.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     private static void Expect(string name, Tensor tensor, ReadOnlySpan<long> shape)
     {

@@ -38,6 +38,16 @@ public class OperatorTests
         Assert.Equal("documentStarts must be bool, found Float32", Message(Zeros(1, 5, 4, 4), Zeros(1, 5, 2, 4), Zeros(1, 5, 2, 3), Zeros(1, 5)));
     }
 
+    [Fact]
+    public void A_state_of_the_wrong_type_is_named()
+    {
+        using var scope = torch.NewDisposeScope();
+        var x = OperatorCase.Random(4, 1).Inputs.ToDictionary(i => i.Key, i => i.Value.to(ScalarType.Float32));
+        var state = new GatedSlotState(x["hk0"].to(ScalarType.Float64), x["hv0"]);
+        var thrown = Assert.Throws<ArgumentException>(() => GatedSlotOperator.Apply(GatedSlotForm.Chunk, x["q"], x["k"], x["v"], x["s"], x["g"], state));
+        Assert.Equal("the initial state is Float64 and Float32, expected Float32 for values of Float32", thrown.Message);
+    }
+
     [Theory]
     [InlineData(GatedSlotForm.Reference)]
     [InlineData(GatedSlotForm.Chunk)]
