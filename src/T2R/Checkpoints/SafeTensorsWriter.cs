@@ -76,7 +76,7 @@ public sealed class SafeTensorsWriter
         }
 
         FileStream file = _output as FileStream ?? throw new InvalidOperationException("only a file can take a copy from a file");
-        source.CopyTo(sourceName, file, _start + entry.Offset);
+        source.CopyTo(sourceName, file.SafeFileHandle, _start + entry.Offset);
         _pending.Remove(name);
     }
 

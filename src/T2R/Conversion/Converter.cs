@@ -78,7 +78,7 @@ public static class Converter
         var weights = Weights(plan.Target, plan.Initialization).ToLookup(w => w.Made is not null);
         var copies = new Queue<WeightSpec>(weights[false].Select(w => w.Spec));
 
-        // One copy before the other thread begins to load libtorch: the system's loader then keeps a lock that the first call of a C function waits for.
+        // One copy before the other thread begins to load libtorch: the system's loader then keeps a lock for which first calls of C functions wait.
         writer.Copy(copies.Dequeue(), plan.Source);
         using var maker = new WeightMaker(weights[true].Select(w => (w.Spec, Start(plan, w.Spec, w.Made!.Value))));
         while (true)

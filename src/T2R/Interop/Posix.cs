@@ -10,7 +10,6 @@ internal static partial class Posix
     private const int LockExclusive = 2, LockNonBlocking = 4;
     private const int AtCurrentFolder = -100;
     private const uint RenameExchange = 2;
-    private const long MaxCopy = 1 << 30;
     private const int NoSuchSystemCall = 38, NotSupported = 95, InvalidArgument = 22, CrossDevice = 18;
 
     /// <summary>Takes the lock of a file or folder without waiting; closing the handle, or the process's end, gives it back.</summary>
@@ -68,33 +67,6 @@ internal static partial class Posix
             : throw Failure($"cannot exchange '{a}' and '{b}'", error);
     }
 
-    /// <summary>Copies a range of one file into another inside the kernel: no page is mapped, and file systems that can share blocks share them.</summary>
-    /// <returns>False where the system cannot between these two; nothing was copied then.</returns>
-    /// <exception cref="IOException">The disk is full or fails, or the source ends before the range does.</exception>
-    internal static bool TryCopyRange(SafeFileHandle from, long fromOffset, SafeFileHandle to, long toOffset, long count)
-    {
-        bool begun = false;
-        while (count > 0)
-        {
-            nint copied = CopyFileRange(from, ref fromOffset, to, ref toOffset, (nuint)Math.Min(count, MaxCopy), 0);
-            int error = copied < 0 ? Marshal.GetLastPInvokeError() : 0;
-            if (!begun && error is NoSuchSystemCall or NotSupported or InvalidArgument or CrossDevice)
-            {
-                return false;
-            }
-
-            if (copied <= 0)
-            {
-                throw error == 0 ? new IOException("a file that is being copied became shorter") : Failure("cannot copy between files", error);
-            }
-
-            begun = true;
-            count -= copied;
-        }
-
-        return true;
-    }
-
     internal static IOException Failure(string what, int error) => new($"{what}: {Marshal.GetPInvokeErrorMessage(error)}", error);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
@@ -105,9 +77,6 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle handle);
-
-    [LibraryImport("libc", EntryPoint = "copy_file_range", SetLastError = true)]
-    private static partial nint CopyFileRange(SafeFileHandle from, ref long fromOffset, SafeFileHandle to, ref long toOffset, nuint count, uint flags);
 
     [LibraryImport("libc", EntryPoint = "rename", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Rename(string from, string to);
