@@ -17,19 +17,17 @@ public class InitializationTests
         Mixers = [new SoftmaxAttentionConfig(Heads, KeyValueHeads, HeadDim, 10000, null)],
     };
 
-    [Fact]
-    public void Spread_gates_have_logits_of_the_deviation_asked_for_over_normalised_inputs()
+    public static TheoryData<double, double> Deviations => new() { { 2, 6 }, { 4, 4 }, { new SpreadInitialization().FirstLogitDeviation, new SpreadInitialization().LastLogitDeviation } };
+
+    [Theory]
+    [MemberData(nameof(Deviations))]
+    public void Spread_gates_have_logits_of_the_deviation_asked_for_over_normalised_inputs(double first, double last)
     {
         using var scope = NewDisposeScope();
         var layer = Layer(out var weights);
-        var x_TD = Inputs(weights);
-        var logits_TM = x_TD.matmul(new SpreadInitialization { FirstLogitDeviation = 2, LastLogitDeviation = 6 }.Start("mixer.f_proj", layer).t());
-        var deviation_HM = logits_TM.std(0).view(KeyValueHeads, Slots);
-        var expected_M = linspace(2, 6, Slots);
-        Assert.True((deviation_HM / expected_M - 1).abs().max().item<float>() < 0.1);
-
-        var usual = x_TD.matmul(new SpreadInitialization().Start("mixer.f_proj", layer).t()).std(0);
-        Assert.True((usual / 4 - 1).abs().max().item<float>() < 0.1);
+        var gates = new SpreadInitialization { FirstLogitDeviation = first, LastLogitDeviation = last }.Start("mixer.f_proj", layer);
+        var deviation_HM = Inputs(weights).matmul(gates.t()).std(0).view(KeyValueHeads, Slots);
+        Assert.True((deviation_HM / linspace(first, last, Slots) - 1).abs().max().item<float>() < 0.1);
     }
 
     [Fact]
