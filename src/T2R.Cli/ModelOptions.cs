@@ -10,16 +10,9 @@ namespace T2R.Cli;
 /// <summary>Which model a verb runs, on which device and in which numbers: the same options wherever a model runs.</summary>
 internal sealed class ModelOptions
 {
-    private static readonly Dictionary<string, ScalarType> Dtypes = new()
-    {
-        ["float32"] = ScalarType.Float32,
-        ["bfloat16"] = ScalarType.BFloat16,
-        ["float64"] = ScalarType.Float64,
-    };
-
     private readonly Argument<string> _folder = new("FOLDER") { Description = "A model's folder: config.json and weights, softmax or recurrent." };
     private readonly Option<string> _device = new("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
-    private readonly Option<string> _dtype = new("--dtype") { Description = "Of weights and products: float32, bfloat16 or float64.", DefaultValueFactory = _ => "float32", HelpName = "DTYPE" };
+    private readonly Option<string> _dtype = new("--dtype") { Description = $"What weights and products are computed in: {string.Join(", ", DtypeName.ShortNames)}.", DefaultValueFactory = _ => "fp32", HelpName = "DTYPE" };
 
     /// <summary>Adds the argument and the options to a verb.</summary>
     public void AddTo(Command verb)
@@ -42,6 +35,15 @@ internal sealed class ModelOptions
         }
 
         return folder;
+    }
+
+    /// <summary>Loads the weights and closes the folder, whose mapped files would go on counting as this process's memory.</summary>
+    public static CausalLM Load(ModelFolder folder, Device device, ScalarType dtype)
+    {
+        using (folder)
+        {
+            return folder.Load(device, dtype);
+        }
     }
 
     /// <summary>Opens the tokenizer beside the model.</summary>
@@ -88,13 +90,8 @@ internal sealed class ModelOptions
     /// <summary>The numbers to compute with; null with a problem.</summary>
     public ScalarType? Dtype(ParseResult parsed, Problems problems)
     {
-        string given = parsed.GetRequiredValue(_dtype);
-        if (Dtypes.TryGetValue(given, out ScalarType dtype))
-        {
-            return dtype;
-        }
-
-        problems.Add($"--dtype is '{given}'; expected {string.Join(", ", Dtypes.Keys)}.");
-        return null;
+        ScalarType? dtype = null;
+        problems.Try<object>(() => dtype = DtypeName.Parse(parsed.GetRequiredValue(_dtype)));
+        return dtype;
     }
 }

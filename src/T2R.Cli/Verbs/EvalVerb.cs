@@ -59,7 +59,7 @@ internal static class EvalVerb
             CheckIds(stream, folder!.Config, path);
             var packed = new PackedWindows(stream, parsed.GetValue(windowLength), seed: 0);
             int count = Math.Min(parsed.GetValue(windows) ?? int.MaxValue, packed.Count);
-            using CausalLM loaded = folder.Load(device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value);
             long began = Stopwatch.GetTimestamp();
             IEnumerable<Batch> batches = packed.Sequential(count, parsed.GetValue(batchSize), device);
             Perplexity perplexity = parsed.GetValue(form) == GatedSlotForm.Recurrent

@@ -29,7 +29,7 @@ internal static class GenerateVerb
             [
                 "t2r generate out/gsa --prompt \"Returns the number of\" --max-new-tokens 200",
                 "t2r generate out/gsa --temperature 0 --ignore-eos --max-new-tokens 20000",
-                "t2r generate mistral-7b --prompt-file question.txt --temperature 0.7 --top-p 0.95 --seed 7 --device cuda --dtype bfloat16",
+                "t2r generate mistral-7b --prompt-file question.txt --temperature 0.7 --top-p 0.95 --seed 7 --device cuda --dtype bf16",
             ],
         };
         model.AddTo(verb);
@@ -60,7 +60,7 @@ internal static class GenerateVerb
             using ModelFolder? folder = model.Open(parsed, problems);
             SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
             problems.ThrowIfAny();
-            using CausalLM loaded = folder!.Load(device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
             Run(loaded, tokenizer!, text!, options, parsed.GetValue(verbose) || !Console.IsErrorRedirected, stop);
         });
         return verb;

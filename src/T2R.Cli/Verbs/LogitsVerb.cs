@@ -43,7 +43,7 @@ internal static class LogitsVerb
             using ModelFolder? folder = model.Open(parsed, problems);
             using Tensor? ids_BT = problems.Try(() => ReadIds(parsed.GetRequiredValue(ids), folder?.Config.VocabularySize));
             problems.ThrowIfAny();
-            using CausalLM loaded = folder!.Load(device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
             using var progress = new ProgressReporter();
             Write(parsed.GetRequiredValue(output), () => AllLogits.Of(loaded, ids_BT!, parsed.GetValue(form), progress, stop));
         });

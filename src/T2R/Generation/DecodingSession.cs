@@ -1,6 +1,7 @@
 using T2R.Interop;
 using T2R.Models;
 using T2R.Ops.GatedSlot;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace T2R.Generation;
@@ -14,6 +15,10 @@ public sealed class DecodingSession(CausalLM model) : IDisposable
     /// <summary>The most tokens read at once: what a prompt needs beside the state does not grow beyond this.</summary>
     public const int PrefillLength = 2048;
 
+    // Below this many parameters one CPU thread reads the weights about as fast as several.
+    private const long SmallModel = 50_000_000;
+
+    private readonly bool _isSmall = model.Device.type == DeviceType.CPU && model.Weights.ParameterCount < SmallModel;
     private readonly ModelState _state = model.CreateState(1);
     private readonly float[] _logits = new float[model.Config.VocabularySize];
 
@@ -63,6 +68,7 @@ public sealed class DecodingSession(CausalLM model) : IDisposable
     {
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
+        using var threads = ids.Length == 1 && _isSmall ? CpuThreads.JustOne() : null;
         var wide = new long[ids.Length];
         for (int i = 0; i < ids.Length; i++)
         {
