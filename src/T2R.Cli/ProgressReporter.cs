@@ -6,14 +6,16 @@ namespace T2R.Cli;
 /// </summary>
 internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2), BetweenLines = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2), BetweenLines = TimeSpan.FromSeconds(5), Silence = TimeSpan.FromSeconds(30);
 
     private readonly Lock _gate = new();
+    private readonly TimeProvider _clock;
     private readonly StageMeter _meter;
     private readonly Action<string> _write;
     private readonly bool _interactive;
     private ProgressBar? _bar;
     private TimeSpan _nextLine;
+    private (string Stage, long At)? _told;
     private bool _summarized;
 
     public ProgressReporter()
@@ -23,6 +25,7 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
 
     internal ProgressReporter(TimeProvider clock, Action<string> write, bool interactive)
     {
+        _clock = clock;
         _meter = new StageMeter(clock);
         _write = write;
         _interactive = interactive;
@@ -55,6 +58,15 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
         }
     }
 
+    /// <summary>Someone else has written a line about how far a stage is: plain lines about it appear only after half a minute of silence, and none at its end.</summary>
+    public void Told(string stage)
+    {
+        lock (_gate)
+        {
+            _told = (stage, _clock.GetTimestamp());
+        }
+    }
+
     /// <summary>Takes the bar away and says how the last stage went.</summary>
     public void Dispose()
     {
@@ -64,6 +76,8 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
         }
     }
 
+    private bool IsTold => _told is { } told && told.Stage == _meter.Last.Stage;
+
     private void Show()
     {
         if (_interactive)
@@ -71,10 +85,15 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
             _bar ??= new ProgressBar(_meter.Last.Stage);
             _bar.Show(_meter);
         }
-        else
+        else if (!IsTold)
         {
             _write(_meter.Line);
             _nextLine = _meter.Elapsed + BetweenLines;
+        }
+        else if (_clock.GetElapsedTime(_told!.Value.At) >= Silence)
+        {
+            _write(_meter.Line);
+            _told = (_meter.Last.Stage, _clock.GetTimestamp());
         }
     }
 
@@ -82,7 +101,7 @@ internal sealed class ProgressReporter : IProgress<StageProgress>, IDisposable
     {
         _bar?.Dispose();
         _bar = null;
-        if (!_summarized && _meter.Elapsed >= Patience && _meter.Last.Stage is not null)
+        if (!_summarized && !IsTold && _meter.Elapsed >= Patience && _meter.Last.Stage is not null)
         {
             _write(_meter.Summary);
         }

@@ -10,7 +10,7 @@ internal static class PlanView
 {
     /// <summary>A line before the work begins.</summary>
     public static void Note(RecipePlan plan, string folder) =>
-        Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {plan.Dtype} on {plan.Device}; the run lies in {folder}");
+        Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {DtypeName.Of(plan.Dtype)} on {plan.Device}; the run lies in {folder}");
 
     /// <summary>The whole plan, as the result.</summary>
     public static void Show(RecipePlan plan, string folder, bool asJson)
@@ -24,7 +24,7 @@ internal static class PlanView
                 plan.Recipe.Name,
                 Run = folder,
                 Device = plan.Device.ToString(),
-                Dtype = plan.Dtype.ToString(),
+                Dtype = DtypeName.Of(plan.Dtype),
                 Parameters = Parameters(plan),
                 SourceParameters = plan.Conversion?.SourceParameters,
                 training.Steps,
@@ -40,7 +40,7 @@ internal static class PlanView
         table.Row("model", Model(plan));
         table.Row("text", string.Join("\n", plan.Recipe.Data.Train));
         table.Row("held out", plan.Validation is { } validation ? validation.Name : $"{plan.Recipe.Data.HeldOut:P1} of the documents");
-        table.Row("training", $"{training.Steps:N0} steps of {training.TokensPerStep:N0} tokens, {Tokens(plan):N0} in all; {plan.Dtype} on {plan.Device}");
+        table.Row("training", $"{training.Steps:N0} steps of {training.TokensPerStep:N0} tokens, {Tokens(plan):N0} in all; {DtypeName.Of(plan.Dtype)} on {plan.Device}");
         foreach (var stage in StagePlan.Of(training))
         {
             table.Row($"stage {stage.Stage.Name}", $"{stage.Steps:N0} steps on {stage.Stage.Objective.ToString().ToLowerInvariant()}, trains {string.Join(", ", stage.Stage.Trained)}");

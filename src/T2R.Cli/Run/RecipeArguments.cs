@@ -24,8 +24,8 @@ internal sealed class RecipeArguments
     /// <summary>The recipe held against the world; warnings are shown.</summary>
     public RecipePlan Open(ParseResult parsed)
     {
-        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, parsed.GetValue(_overrides) ?? []));
-        foreach (string warning in plan.Source?.Warnings ?? [])
+        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)));
+        foreach (string warning in plan.Warnings)
         {
             Screen.Warn(warning);
         }
@@ -34,6 +34,8 @@ internal sealed class RecipeArguments
     }
 
     public string Folder(ParseResult parsed, RecipePlan plan) => parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
+
+    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_overrides) ?? [];
 
     public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 

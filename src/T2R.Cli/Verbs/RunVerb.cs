@@ -28,14 +28,7 @@ internal static class RunVerb
                 return;
             }
 
-            PlanView.Note(plan, folder);
-            RunReport report;
-            using (var progress = new ProgressReporter())
-            {
-                var watch = new RunWatch(progress, [new TrainingView()], row => Screen.Note($"{row.Model}: perplexity {row.Perplexity:F2}"));
-                report = new RecipeRun(plan, folder, watch, stop).Everything();
-            }
-
+            RunReport report = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Everything(), stop);
             ReportView.Show(report, arguments.IsJson(parsed));
         });
         return verb;

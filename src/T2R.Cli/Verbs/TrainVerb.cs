@@ -1,6 +1,5 @@
 using System.CommandLine;
 using T2R.Cli.Run;
-using T2R.Recipes;
 
 namespace T2R.Cli.Verbs;
 
@@ -23,9 +22,7 @@ internal static class TrainVerb
                 return;
             }
 
-            PlanView.Note(plan, folder);
-            using var progress = new ProgressReporter();
-            var result = new RecipeRun(plan, folder, new RunWatch(progress, [new TrainingView()]), stop).Training();
+            var result = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Training(), stop);
             if (arguments.IsJson(parsed))
             {
                 Screen.PrintJson(result);

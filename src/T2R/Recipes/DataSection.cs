@@ -32,18 +32,18 @@ public sealed record DataSection
         {
             Train = yaml.Locations("train"),
             Validation = yaml.Locations("validation"),
-            HeldOut = yaml.Number("held_out", 0, 0, 0.5),
+            HeldOut = yaml.Number("held_out", 0, 1e-6, 0.5),
             Format = yaml.Choice("format", CorpusFormat.Auto),
             Field = yaml.Text("field", "text"),
             WindowLength = yaml.Count("window_length", least: 2),
             Seed = (ulong)yaml.Whole("seed", 0),
         };
-        if (section.Train.Count == 0)
+        if (section.Train.Count == 0 && !yaml.Has("train"))
         {
             yaml.Refuse("train", "is missing; expected a list of files, folders or globs.");
         }
 
-        if (section.Validation.Count > 0 == section.HeldOut > 0)
+        if (yaml.Has("validation") == yaml.Has("held_out"))
         {
             yaml.Refuse("validation", "or data.held_out, one of them, is needed: files to measure on, or the share of training documents to hold out, such as 0.01.");
         }

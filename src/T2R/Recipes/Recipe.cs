@@ -1,6 +1,5 @@
 using T2R.Conversion;
 using T2R.Training;
-using YamlDotNet.RepresentationModel;
 using static TorchSharp.torch;
 
 namespace T2R.Recipes;
@@ -57,12 +56,12 @@ public sealed record Recipe
             RecipeTree.Apply(tree, assignment, source);
         }
 
-        var recipe = Read(new YamlSection(source, string.Empty, tree), tree);
+        var recipe = Read(new YamlSection(source, string.Empty, tree));
         source.Problems.ThrowIfAny();
-        return recipe;
+        return recipe with { Resolved = RecipeTree.Write(tree) };
     }
 
-    private static Recipe Read(YamlSection yaml, YamlMappingNode tree)
+    private static Recipe Read(YamlSection yaml)
     {
         var data = Required(yaml, "data", DataSection.Read) ?? new DataSection { Train = [], WindowLength = 2 };
         var recipe = new Recipe
@@ -78,8 +77,13 @@ public sealed record Recipe
             Evaluation = yaml.Section("evaluation") is { } evaluation ? EvaluationSection.Read(evaluation) : new(),
             ExportDtype = yaml.Dtype("export_dtype"),
             Samples = yaml.Section("samples") is { } samples ? SampleSection.Read(samples) : new(),
-            Resolved = RecipeTree.Write(tree),
+            Resolved = string.Empty,
         };
+        if (recipe.Name.AsSpan().ContainsAny('/', '\\') || recipe.Name is "." or "..")
+        {
+            yaml.Refuse("name", $"is '{recipe.Name}', expected a name for a folder, without slashes.");
+        }
+
         yaml.RefuseTheRest();
         return recipe;
     }

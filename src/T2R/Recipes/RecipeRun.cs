@@ -19,6 +19,8 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>The resolved recipe's name in a run's folder.</summary>
     internal const string RecipeFile = "recipe.yaml";
 
+    private const string ConvertedName = "converted";
+
     /// <summary>The whole run.</summary>
     /// <returns>What was measured; also in <c>report.json</c>.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
@@ -30,13 +32,13 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         var rows = ImmutableArray.CreateBuilder<ReportRow>();
 
         Convert();
-        using var teacher = LoadTeacher();
-        if (teacher is not null)
+        if (plan.Conversion is not null)
         {
-            rows.Add(measure.Row("teacher", teacher, rows));
-            rows.Add(AfterSwap(measure, rows));
+            rows.Add(Measure(LoadTeacher, measure, "teacher", rows));
+            rows.Add(Measure(LoadStart, measure, "after the swap", rows));
         }
 
+        using var teacher = plan.NeedsTeacher ? LoadTeacher() : null;
         using var model = LoadStart();
         var result = Train(run, model, teacher, text);
         rows.Add(measure.Row(plan.Conversion is null ? "trained" : "after finetuning", model, rows));
@@ -61,7 +63,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         return Train(run, model, teacher, text);
     }
 
-    private string ConvertedFolder => Path.Combine(folder, "converted");
+    private string ConvertedFolder => Path.Combine(folder, ConvertedName);
 
     private string ExportFolder => Path.Combine(folder, "export");
 
@@ -71,33 +73,61 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     private RunFolder Begin()
     {
         var run = RunFolder.Open(folder);
-        AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
-        new RunRecord(
-            Path.GetFullPath(plan.Conversion is null ? plan.Recipe.Model.Source ?? plan.Recipe.Model.Config! : ConvertedFolder),
-            Path.GetFullPath(Companions),
-            DtypeName.Of(plan.ExportDtype)).Save(folder);
-        return run;
+        try
+        {
+            RefuseAnotherRun();
+            AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
+            Record().Save(folder);
+            return run;
+        }
+        catch
+        {
+            run.Dispose();
+            throw;
+        }
     }
+
+    // Before anything of the run that lies there is overwritten, or measured in vain.
+    private void RefuseAnotherRun()
+    {
+        var problems = new Problems();
+        if (Directory.Exists(ConvertedFolder) && (plan.Conversion is not { } conversion || !IsSame(ConversionRecord.Find(ConvertedFolder), ConversionRecord.Of(conversion))))
+        {
+            problems.Add(
+                $"{ConvertedFolder}: this run converted with other settings (see {ConversionRecord.FileName} there); give the old settings, or another folder with --out.");
+        }
+
+        if (RunCheckpoint.NewestOptions(folder) is { } began)
+        {
+            foreach (string change in OptionChanges.Between(began, plan.Recipe.Training, folder))
+            {
+                problems.Add(change);
+            }
+        }
+
+        problems.ThrowIfAny();
+    }
+
+    // Another version of T2R may go on with the run.
+    private static bool IsSame(ConversionRecord? then, ConversionRecord now) => then is not null && (then with { Version = now.Version }).ToJson() == now.ToJson();
+
+    // Paths inside the run's folder stay relative, so that the folder can be moved.
+    private RunRecord Record() => plan.Conversion is not null
+        ? new RunRecord(ConvertedName, ConvertedName, DtypeName.Of(plan.ExportDtype))
+        : new RunRecord(
+            plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
+            Path.GetFullPath(plan.TokenizerFolderPath),
+            DtypeName.Of(plan.ExportDtype));
 
     private void Convert()
     {
-        if (plan.Conversion is not { } conversion)
-        {
-            return;
-        }
-
-        if (!Directory.Exists(ConvertedFolder))
+        if (plan.Conversion is { } conversion && !Directory.Exists(ConvertedFolder))
         {
             Converter.Run(conversion, ConvertedFolder, replace: false, watch.Progress, cancellation);
         }
-        else if (ConversionRecord.Find(ConvertedFolder)?.ToJson() != ConversionRecord.Of(conversion).ToJson())
-        {
-            throw new UserErrorException(
-                $"{ConvertedFolder}: this run converted with other settings (see {ConversionRecord.FileName} there); give the old settings, or another folder with --out.");
-        }
     }
 
-    private CausalLM? LoadTeacher() => plan.Conversion is null ? null : plan.Source!.Load(plan.Device, plan.Dtype);
+    private CausalLM LoadTeacher() => plan.Source!.Load(plan.Device, plan.Dtype);
 
     // What training starts from: the converted model, the source as it is, or random weights.
     private CausalLM LoadStart()
@@ -119,10 +149,11 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         return trainer.Run(cancellation);
     }
 
-    private ReportRow AfterSwap(RunMeasure measure, IReadOnlyList<ReportRow> before)
+    // Loaded for this alone: a model that training does not need must not lie in memory beside it.
+    private static ReportRow Measure(Func<CausalLM> load, RunMeasure measure, string name, IReadOnlyList<ReportRow> before)
     {
-        using var swapped = LoadStart();
-        return measure.Row("after the swap", swapped, before);
+        using var model = load();
+        return measure.Row(name, model, before);
     }
 
     private void Export(CausalLM model, IReadOnlyList<ReportRow> rows)

@@ -6,19 +6,22 @@ namespace T2R.Recipes;
 /// <param name="file">The recipe's file.</param>
 internal sealed class RecipeSource(string file)
 {
-    private readonly HashSet<YamlNode> _overrides = new(ReferenceEqualityComparer.Instance);
-
-    /// <summary>The recipe's file.</summary>
-    public string File { get; } = file;
+    private readonly Dictionary<YamlNode, string> _overrides = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Everything that is wrong so far.</summary>
     public Problems Problems { get; } = new();
 
-    /// <summary>Records a value as the command line's.</summary>
-    public void Overrides(YamlNode value) => _overrides.Add(value);
+    /// <summary>Records a key or value, with all that is in it, as an assignment's of the command line.</summary>
+    public void Override(YamlNode node, string assignment)
+    {
+        foreach (var inner in node.AllNodes)
+        {
+            _overrides[inner] = assignment;
+        }
+    }
 
-    /// <summary>Whether a value is the command line's.</summary>
-    public bool IsOverride(YamlNode value) => _overrides.Contains(value);
+    /// <summary>Where a key or value stands, for an error: <c>recipe.yaml:12</c> or <c>override 'training.steps=x'</c>.</summary>
+    public string Place(YamlNode node) => _overrides.TryGetValue(node, out string? assignment) ? $"override '{assignment}'" : $"{file}:{node.Start.Line}";
 
     /// <summary>A path as the program opens it; what is no path of this machine, <c>nuget:…</c>, stays as it is, and so does the mark of an exclusion, <c>!</c>.</summary>
     /// <param name="path">As written.</param>
@@ -35,8 +38,8 @@ internal sealed class RecipeSource(string file)
             return Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..]);
         }
 
-        string? folder = Path.GetDirectoryName(File);
-        return path.StartsWith("nuget:", StringComparison.Ordinal) || Path.IsPathRooted(path) || string.IsNullOrEmpty(folder) || IsOverride(value)
+        string? folder = Path.GetDirectoryName(file);
+        return path.StartsWith("nuget:", StringComparison.Ordinal) || Path.IsPathRooted(path) || string.IsNullOrEmpty(folder) || _overrides.ContainsKey(value)
             ? path
             : Path.Combine(folder, path);
     }

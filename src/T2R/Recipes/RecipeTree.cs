@@ -12,10 +12,15 @@ internal static class RecipeTree
     {
         if (!File.Exists(path))
         {
-            throw new UserErrorException($"{path}: no such file; expected a recipe in YAML, such as recipes/quickstart.yaml.");
+            throw new UserErrorException($"{path}: {(Directory.Exists(path) ? "this is a folder" : "no such file")}; expected a recipe in YAML, such as recipes/quickstart.yaml.");
         }
 
-        return Parse(File.ReadAllText(path), path) as YamlMappingNode ?? throw new UserErrorException($"{path}: expected a mapping (key: value lines) at the top.");
+        return Parse(File.ReadAllText(path), path) switch
+        {
+            YamlMappingNode mapping => mapping,
+            null => throw new UserErrorException($"{path}: the file is empty; expected a recipe, such as recipes/quickstart.yaml."),
+            var node => throw new UserErrorException($"{path}:{node.Start.Line}: expected a mapping (key: value lines) at the top, found {(node is YamlSequenceNode ? "a list" : "a text")}."),
+        };
     }
 
     /// <summary>Lays an override over the tree; missing mappings on its way are made, list items are named by number.</summary>
@@ -37,7 +42,7 @@ internal static class RecipeTree
         try
         {
             value = Parse(assignment[(equals + 1)..], $"override '{assignment}'") ?? new YamlScalarNode(string.Empty);
-            source.Overrides(value);
+            source.Override(value, assignment);
         }
         catch (UserErrorException e)
         {
@@ -53,6 +58,7 @@ internal static class RecipeTree
             {
                 case YamlMappingNode mapping:
                     var key = new YamlScalarNode(path[i]);
+                    source.Override(key, assignment);
                     if (last)
                     {
                         mapping.Children[key] = value;
@@ -60,6 +66,7 @@ internal static class RecipeTree
                     else if (!mapping.Children.TryGetValue(key, out var next) || next is YamlScalarNode)
                     {
                         mapping.Children[key] = new YamlMappingNode();
+                        source.Override(mapping.Children[key], assignment);
                     }
 
                     at = mapping.Children[key];
@@ -93,11 +100,19 @@ internal static class RecipeTree
         {
             var stream = new YamlStream();
             stream.Load(new StringReader(text));
-            return stream.Documents.Count == 0 ? null : stream.Documents[0].RootNode;
+            return stream.Documents.Count switch
+            {
+                0 => null,
+                1 => stream.Documents[0].RootNode,
+                int many => throw new UserErrorException($"{name}: holds {many} YAML documents, expected one; remove the line --- between them."),
+            };
         }
         catch (YamlException e)
         {
-            throw new UserErrorException($"{name}:{e.Start.Line}: not valid YAML: {e.Message}", e);
+            string what = e.Message.StartsWith("Duplicate key", StringComparison.Ordinal)
+                ? $"the key {text[(int)e.Start.Index..(int)e.End.Index]} stands there twice; remove one."
+                : $"not valid YAML: {e.Message}";
+            throw new UserErrorException($"{name}:{e.Start.Line}: {what}", e);
         }
     }
 }

@@ -6,26 +6,19 @@ using T2R.Models;
 namespace T2R.Recipes;
 
 /// <summary>What a run's folder must know to be exported later, when the recipe's paths may not lead anywhere any more: <c>run.json</c>.</summary>
-/// <param name="Shape">Folder or config.json that the trained model's shape is read from.</param>
-/// <param name="Companions">Folder whose tokenizer, generation settings and conversion record go along.</param>
+/// <param name="Shape">Folder, config.json or known name that the trained model's shape is read from; a path inside the run's folder is relative to it.</param>
+/// <param name="Companions">Folder whose tokenizer, generation settings and conversion record go along; likewise.</param>
 /// <param name="ExportDtype">Type of the exported weights, by its short name.</param>
 internal sealed record RunRecord(string Shape, string Companions, string ExportDtype)
 {
     private const string FileName = "run.json";
 
+    private static readonly JsonSerializerOptions Style = new() { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
+
     /// <summary>The trained model's shape.</summary>
-    public ModelConfig ReadShape()
-    {
-        if (!Directory.Exists(Shape))
-        {
-            return RandomModel.Shape(Shape);
-        }
+    public ModelConfig ReadShape() => RandomModel.Shape(Directory.Exists(Shape) ? Path.Combine(Shape, "config.json") : Shape);
 
-        using var folder = ModelFolder.Open(Shape);
-        return folder.Config;
-    }
-
-    public void Save(string runFolder) => AtomicFile.WriteAllText(Path.Combine(runFolder, FileName), JsonSerializer.Serialize(this));
+    public void Save(string runFolder) => AtomicFile.WriteAllText(Path.Combine(runFolder, FileName), JsonSerializer.Serialize(this, Style));
 
     public static RunRecord Load(string runFolder)
     {
@@ -37,11 +30,14 @@ internal sealed record RunRecord(string Shape, string Companions, string ExportD
 
         try
         {
-            return JsonSerializer.Deserialize<RunRecord>(File.ReadAllBytes(path)) ?? throw new JsonException("null");
+            var record = JsonSerializer.Deserialize<RunRecord>(File.ReadAllBytes(path), Style) ?? throw new JsonException("null");
+            return record with { Shape = At(record.Shape), Companions = At(record.Companions) };
         }
         catch (JsonException e)
         {
             throw new UserErrorException($"{path}: not the record of a run ({e.Message}); give the same `t2r run` or `t2r train` command again to write it anew.", e);
         }
+
+        string At(string recorded) => RandomModel.Presets.ContainsKey(recorded) ? recorded : Path.Combine(runFolder, recorded);
     }
 }

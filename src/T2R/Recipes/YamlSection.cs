@@ -29,7 +29,7 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
     /// <summary>A list of paths, resolved.</summary>
     public IReadOnlyList<string> Locations(string key) =>
         Find(key) is YamlSequenceNode list && list.All(n => n is YamlScalarNode)
-            ? [.. list.Cast<YamlScalarNode>().Select(n => source.Resolve(n.Value ?? string.Empty, source.IsOverride(list) ? list : n))]
+            ? [.. list.Cast<YamlScalarNode>().Select(n => source.Resolve(n.Value ?? string.Empty, n))]
             : [.. Texts(key).Select(t => source.Resolve(t, Find(key)!))];
 
     /// <summary>One of some words.</summary>
@@ -77,7 +77,10 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
             return fallback ?? Missing(key, "a whole number", least);
         }
 
-        return TryNumber(node, out double number) && number == Math.Floor(number) && number >= least && number <= most
+        // decimal holds every long exactly, which double does not.
+        return node is YamlScalarNode { Value: { } text }
+            && decimal.TryParse(text.Replace("_", string.Empty, StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)
+            && decimal.IsInteger(number) && number >= least && number <= most
             ? (long)number
             : Wrong(key, node, most == long.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}", fallback ?? least);
     }
@@ -141,27 +144,25 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
 
     /// <summary>Adds a problem about a key.</summary>
     public void Refuse(string key, string sentence) =>
-        source.Problems.Add($"{source.File}:{Line(mapping.Children.TryGetValue(new YamlScalarNode(key), out var node) ? node : mapping)}: {prefix}{key} {sentence}");
+        source.Problems.Add($"{source.Place(mapping.Children.TryGetValue(new YamlScalarNode(key), out var node) ? node : mapping)}: {prefix}{key} {sentence}");
 
     /// <summary>Call when every key has been asked for: the others are mistakes.</summary>
     public void RefuseTheRest()
     {
-        foreach (var key in mapping.Children.Keys.Cast<YamlScalarNode>())
+        foreach (var key in mapping.Children.Keys)
         {
-            string name = key.Value ?? string.Empty;
+            string name = key is YamlScalarNode { Value: { } text } ? text : key.ToString();
             if (!_asked.Contains(name))
             {
                 string hint = NearestName.Of(name, _asked) is { } nearest
                     ? $"did you mean {prefix}{nearest}?"
                     : $"known here: {string.Join(", ", _asked.Order(StringComparer.Ordinal))}.";
-                source.Problems.Add($"{source.File}:{Line(key)}: unknown key {prefix}{name}; {hint}");
+                source.Problems.Add($"{source.Place(key)}: unknown key {prefix}{name}; {hint}");
             }
         }
     }
 
     private static string Shown(double number) => number.ToString("R", CultureInfo.InvariantCulture);
-
-    private static long Line(YamlNode node) => node.Start.Line;
 
     private static bool TryNumber(YamlNode node, out double number)
     {
@@ -179,13 +180,13 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
 
     private T Missing<T>(string key, string expected, T result)
     {
-        source.Problems.Add($"{source.File}:{Line(mapping)}: {prefix}{key} is missing; expected {expected}.");
+        source.Problems.Add($"{source.Place(mapping)}: {prefix}{key} is missing; expected {expected}.");
         return result;
     }
 
     private T Wrong<T>(string key, YamlNode node, string expected, T result)
     {
-        source.Problems.Add($"{source.File}:{Line(node)}: {prefix}{key} is {(node is YamlScalarNode s ? $"'{s.Value}'" : "a list or mapping")}, expected {expected}.");
+        source.Problems.Add($"{source.Place(node)}: {prefix}{key} is {(node is YamlScalarNode s ? $"'{s.Value}'" : "a list or mapping")}, expected {expected}.");
         return result;
     }
 }

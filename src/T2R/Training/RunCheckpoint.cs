@@ -121,6 +121,24 @@ public sealed class RunCheckpoint : IDisposable
         _moments.Dispose();
     }
 
+    /// <summary>What the run's newest checkpoint was trained with, by its state alone; null without one that can be read.</summary>
+    internal static TrainingOptions? NewestOptions(string runPath)
+    {
+        foreach (string path in RunFolder.Checkpoints(runPath))
+        {
+            try
+            {
+                return ReadState(System.IO.Path.Combine(path, StateName)).Options;
+            }
+            catch (UserErrorException)
+            {
+                // Resuming says so, and passes it over likewise.
+            }
+        }
+
+        return null;
+    }
+
     /// <summary>Writes a checkpoint, whole or not at all.</summary>
     internal static void Write(string path, TrainingState state, WeightSet weights, IOptimizer optimizer)
     {

@@ -10,6 +10,9 @@ namespace T2R.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
+    /// <summary>The stage's name in what progress hears.</summary>
+    public const string Stage = "train";
+
     private readonly TrainingOptions _options;
     private readonly TrainingInputs _inputs;
     private readonly RunFolder _folder;

@@ -32,17 +32,12 @@ internal sealed class TrainingReport : IDisposable
     {
         _busy.Stop();
         _busySteps++;
-        _progress?.Report(new StageProgress("train", state.Tokens, _options.TokensPerStep * _options.Steps, "tokens"));
-        if (state.Step % _options.LogEvery != 0 && state.Step != _options.Steps)
+        if (state.Step % _options.LogEvery == 0 || state.Step == _options.Steps)
         {
-            return;
+            Tell(state, loss, parts, learningRate, gradientNorm);
         }
 
-        double rate = _busySteps * _options.TokensPerStep / Math.Max(_busy.Elapsed.TotalSeconds, 1e-9);
-        var metrics = new StepMetrics(state.Step, state.Stage, state.Tokens, loss, parts, learningRate, gradientNorm, Math.Round(rate, 1), Math.Round(ElapsedSeconds, 3));
-        _observers.ForEach(o => o.Stepped(metrics));
-        _busy.Reset();
-        _busySteps = 0;
+        _progress?.Report(new StageProgress(Trainer.Stage, state.Tokens, _options.TokensPerStep * _options.Steps, "tokens"));
     }
 
     public void Evaluated(EvaluationMetrics metrics) => _observers.ForEach(o => o.Evaluated(metrics));
@@ -50,4 +45,13 @@ internal sealed class TrainingReport : IDisposable
     public void Warned(string sentence) => _observers.ForEach(o => o.Warned(sentence));
 
     public void Dispose() => _metrics.Dispose();
+
+    private void Tell(TrainingState state, double loss, IReadOnlyDictionary<string, double> parts, double learningRate, double gradientNorm)
+    {
+        double rate = _busySteps * _options.TokensPerStep / Math.Max(_busy.Elapsed.TotalSeconds, 1e-9);
+        var metrics = new StepMetrics(state.Step, state.Stage, state.Tokens, loss, parts, learningRate, gradientNorm, Math.Round(rate, 1), Math.Round(ElapsedSeconds, 3));
+        _observers.ForEach(o => o.Stepped(metrics));
+        _busy.Reset();
+        _busySteps = 0;
+    }
 }

@@ -66,6 +66,24 @@ public class ProgressTests
         Assert.Equal(["read: 3 MB, 1 MB/s", "read: 3 MB in 3.0 s, 1 MB/s"], _lines);
     }
 
+    [Fact]
+    public void What_another_line_has_told_of_a_stage_is_not_said_again_until_half_a_minute_of_silence()
+    {
+        using var progress = new ProgressReporter(_clock, _lines.Add, interactive: false);
+        for (int second = 0; second <= 60; second++)
+        {
+            if (second is 0 or 20)
+            {
+                progress.Told("train");
+            }
+
+            progress.Report(new StageProgress("train", second * 100, 10_000, "tokens"));
+            _clock.Advance(1);
+        }
+
+        Assert.StartsWith("train: 5,000 of 10,000 tokens", Assert.Single(_lines), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(0, "0 bytes")]
     [InlineData(999, "999 bytes")]

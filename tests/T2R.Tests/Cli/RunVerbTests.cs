@@ -1,0 +1,133 @@
+using System.Text.Json.Nodes;
+using T2R.Tests.Recipes;
+using Xunit;
+
+namespace T2R.Tests.Cli;
+
+/// <summary>Runs through the program: what stands where, and what it makes of bad input.</summary>
+public class RunVerbTests
+{
+    [Fact]
+    public async Task A_run_as_JSON_prints_only_JSON_and_leaves_a_log_and_train_and_export_go_on_in_its_folder()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--json", "training.steps=4"]);
+        Assert.True(code == 0, error);
+        Assert.Equal(4, JsonNode.Parse(output)!["rows"]!.AsArray().Count);
+        Assert.Contains("step 4 of 4: loss", error);
+        string[] log = File.ReadAllLines(world["run/run.log"]);
+        Assert.Contains(log, l => l.Contains("overrides training.steps=4"));
+        Assert.Contains(log, l => l.Contains("step 4 [train]") || l.Contains("step 4 ["));
+        Assert.Contains(log, l => l.Contains("exported, token by token: perplexity"));
+        Assert.EndsWith("INF done", log[^1], StringComparison.Ordinal);
+
+        (code, output, error) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "--json", "training.steps=5"]);
+        Assert.True(code == 0, error);
+        Assert.Equal(5, (int)JsonNode.Parse(output)!["steps"]!);
+
+        (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
+        Assert.True(code == 0, error);
+        Assert.Contains("step-00000005", output);
+        Assert.True(File.Exists(world["model/model.safetensors"]));
+
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "conversion.slots=8"]);
+        Assert.Equal(2, code);
+        Assert.Contains("converted with other settings", error);
+        Assert.Contains(File.ReadAllLines(world["run/run.log"]), l => l.EndsWith("ERR failed", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_dry_run_shows_the_plan_with_its_warnings_and_makes_no_folder()
+    {
+        using var world = new TinyWorld();
+        string[] before = [.. world.Names];
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--dry-run", "samples.seed=3"]);
+        Assert.Equal(0, code);
+        Assert.Equal("warning: samples.seed has no effect: at temperature 0 the samples are greedy.", error.Trim());
+        Assert.Contains("parameters", output);
+        Assert.Matches(@"memory +about \d", output);
+        (code, output, _) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "--dry-run", "--json"]);
+        Assert.Equal(0, code);
+        Assert.True((long)JsonNode.Parse(output)!["memory_total"]! > 0);
+        Assert.Equal(before, world.Names);
+    }
+
+    [Fact]
+    public Task A_missing_recipe_is_the_users_mistake() => Refuses(world => File.Delete(world.RecipePath), "recipe.yaml: no such file");
+
+    [Fact]
+    public Task A_missing_model_file_is_the_users_mistake() => Refuses(world => File.Delete(world["teacher/model.safetensors"]), "teacher", "model.safetensors");
+
+    [Fact]
+    public Task A_truncated_shard_is_the_users_mistake() => Refuses(
+        world =>
+        {
+            using var file = File.OpenWrite(world["teacher/model.safetensors"]);
+            file.SetLength(file.Length - 100);
+        },
+        "model.safetensors");
+
+    [Fact]
+    public Task A_tensor_of_a_wrong_shape_is_the_users_mistake() => Refuses(
+        world => Replace(world["teacher/config.json"], "\"intermediate_size\": 40", "\"intermediate_size\": 44"), "mlp.gate_proj.weight", "44", "40");
+
+    [Fact]
+    public Task An_unknown_architecture_is_the_users_mistake() => Refuses(
+        world => Replace(world["teacher/config.json"], "\"mistral\"", "\"mamba\""), "config.json", "mamba", "mistral, llama");
+
+    [Fact]
+    public Task An_unknown_key_is_the_users_mistake() => Refuses(
+        world => Replace(world.RecipePath, "warmup_steps", "warm_up_steps"), "recipe.yaml:16: unknown key training.warm_up_steps; did you mean training.warmup_steps?");
+
+    [Fact]
+    public Task Two_mistakes_are_told_at_once() => Refuses(
+        world =>
+        {
+            Replace(world.RecipePath, "slots: 4", "slots: many");
+            Replace(world.RecipePath, "held_out: 0.2", "held_out: 2");
+        },
+        "recipe.yaml:6: conversion.slots is 'many'",
+        "recipe.yaml:9: data.held_out is '2'");
+
+    [Fact]
+    public async Task A_full_disk_is_the_worlds_failure_and_leaves_nothing_half_written()
+    {
+        using var world = new TinyWorld();
+        Directory.CreateDirectory(world["disk"]);
+        using var disk = await SmallDisk.Mount(world["disk"], kilobytes: 300);
+        Assert.SkipWhen(disk is null, "needs the right to mount a tmpfs");
+        var (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["disk/run"]]);
+        Assert.Equal(1, code);
+        Assert.Matches("(?i)disk", error);
+        Assert.Matches("(?i)space", error);
+        Assert.DoesNotContain("This should not happen", error);
+
+        // What lies there is whole: no hidden leftover, and every model's or checkpoint's folder opens.
+        Assert.DoesNotContain(Directory.EnumerateFileSystemEntries(world["disk"], "*", SearchOption.AllDirectories), p => Path.GetFileName(p).StartsWith('.'));
+        Assert.False(Directory.Exists(world["disk/run/export"]));
+
+        (code, _, error) = await T2rProcess.Run(["convert", world["teacher"], "--out", world["disk/model"], "--slots", "4", "--dtype", "f64"]);
+        Assert.NotEqual(0, code);
+        Assert.False(Directory.Exists(world["disk/model"]));
+    }
+
+    // Exit code 2, sentences that hold all of these, nothing on standard output, and nothing made.
+    private static async Task Refuses(Action<TinyWorld> spoil, params string[] expected)
+    {
+        using var world = new TinyWorld();
+        spoil(world);
+        string[] before = [.. world.Names];
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"]]);
+        Assert.Equal((2, ""), (code, output));
+        Assert.StartsWith("error: ", error);
+        Assert.All(expected, e => Assert.Contains(e, error));
+        Assert.Equal(before, world.Names);
+    }
+
+    private static void Replace(string path, string old, string with)
+    {
+        string text = File.ReadAllText(path);
+        Assert.Contains(old, text);
+        File.WriteAllText(path, text.Replace(old, with, StringComparison.Ordinal));
+    }
+}

@@ -1,0 +1,178 @@
+using System.Text.Json.Nodes;
+using T2R.Models;
+using T2R.Recipes;
+using T2R.Tests.Training;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Recipes;
+
+public class RecipeRunTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public void A_run_measures_each_model_exports_and_reports_and_again_gives_the_same_without_training()
+    {
+        using var world = new TinyWorld();
+        var first = new Recorder();
+        var report = world.Run("run", new RunWatch(Observers: [first]), Cancellation);
+        Assert.Equal(["teacher", "after the swap", "after finetuning", "exported, token by token"], report.Rows.Select(r => r.Model));
+        Assert.Equal(1, report.Rows[0].RatioToTeacher);
+        Assert.InRange(report.Rows[3].Perplexity / report.Rows[2].Perplexity, 0.999, 1.001);
+        Assert.Equal(report.Rows[3].StateBytesAt1000, report.Rows[3].StateBytesAt16000);
+        Assert.True(report.Rows[0].StateBytesAt1000 < report.Rows[0].StateBytesAt16000);
+        Assert.All(report.Rows, r => Assert.Equal("one two", Assert.Single(r.Samples).Prompt));
+        Assert.Equal(6, first.Steps.Count);
+
+        using (var exported = ModelFolder.Open(report.ExportFolder!))
+        {
+            Assert.Equal("GSA", exported.Format.Name);
+        }
+
+        Assert.All(["tokenizer.model", "generation_config.json", "conversion.json", "README.md"], n => Assert.True(File.Exists(Path.Combine(report.ExportFolder!, n)), n));
+        Assert.Equal(report.ToJson(), File.ReadAllText(world["run/report.json"]));
+        Assert.Equal(report.Rows[2].Perplexity, (double)JsonNode.Parse(report.ToJson())!["rows"]![2]!["perplexity"]!);
+
+        byte[] weights = ExportedWeights(world, "run");
+        var second = new Recorder();
+        var again = world.Run("run", new RunWatch(Observers: [second]), Cancellation);
+        Assert.Empty(second.Steps);
+        Assert.Equal(report.Rows.Select(r => r.Perplexity), again.Rows.Select(r => r.Perplexity));
+        Assert.Equal(weights, ExportedWeights(world, "run"));
+    }
+
+    [Fact]
+    public void A_run_stopped_in_the_middle_ends_with_the_bytes_of_one_that_was_not()
+    {
+        using var world = new TinyWorld();
+        world.Run("straight", cancellation: Cancellation);
+        using (var stop = new CancellationTokenSource())
+        {
+            var stopper = new Recorder(m =>
+            {
+                if (m.Step == 3)
+                {
+                    stop.Cancel();
+                }
+            });
+            Assert.Throws<OperationCanceledException>(() => world.Run("stopped", new RunWatch(Observers: [stopper]), stop.Token));
+            Assert.Equal(3, stopper.Steps.Count);
+        }
+
+        Assert.False(Directory.Exists(world["stopped/export"]));
+        var rest = new Recorder();
+        world.Run("stopped", new RunWatch(Observers: [rest]), Cancellation);
+        Assert.Equal([4, 5, 6], rest.Steps.Select(s => s.Step));
+        Assert.Equal(ExportedWeights(world, "straight"), ExportedWeights(world, "stopped"));
+    }
+
+    [Theory]
+    [InlineData("conversion.slots=8", "converted with other settings")]
+    [InlineData("conversion=null", "converted with other settings")]
+    [InlineData("training.optimizer.learning_rate=1e-3", "training.optimizer.learning_rate is 0.001, but the run in")]
+    public void Another_recipe_in_a_runs_folder_is_refused_and_changes_nothing_there(string change, string expected)
+    {
+        using var world = new TinyWorld();
+        world.Run("run", cancellation: Cancellation);
+        var before = Contents(world["run"]);
+        string[] changes = change == "conversion=null" ? [change, "training.distillation=null"] : [change];
+        var error = Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation, overrides: changes));
+        Assert.Contains(error.Problems, p => p.Contains(expected));
+        Assert.Equal(before, Contents(world["run"]));
+    }
+
+    [Fact]
+    public void Another_version_of_T2R_goes_on_with_a_run()
+    {
+        using var world = new TinyWorld();
+        world.Run("run", cancellation: Cancellation);
+        string record = world["run/converted/conversion.json"];
+        File.WriteAllText(record, File.ReadAllText(record).Replace("\"version\": \"", "\"version\": \"0.0.", StringComparison.Ordinal));
+        Assert.Equal(4, world.Run("run", cancellation: Cancellation).Rows.Length);
+    }
+
+    [Fact]
+    public void Training_from_random_weights_exports_a_transformer()
+    {
+        using var world = new TinyWorld();
+        var report = world.Run("run", cancellation: Cancellation, overrides: world.FromRandomWeights);
+        Assert.Equal(["trained", "exported"], report.Rows.Select(r => r.Model));
+        Assert.All(report.Rows, r => Assert.Null(r.RatioToTeacher));
+        using var exported = ModelFolder.Open(report.ExportFolder!);
+        Assert.Equal(("Mistral/Llama", world.Config.Layers), (exported.Format.Name, exported.Config.Layers));
+        Assert.True(File.Exists(Path.Combine(report.ExportFolder!, "tokenizer.model")));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_run_that_was_stopped_and_moved_can_be_exported(bool converts)
+    {
+        using var world = new TinyWorld();
+        using var stop = new CancellationTokenSource();
+        var watch = new RunWatch(Observers: [new Recorder(_ => stop.Cancel())]);
+        Assert.Throws<OperationCanceledException>(() => world.Run("run", watch, stop.Token, converts ? [] : world.FromRandomWeights));
+        Directory.Move(world["run"], world["moved"]);
+        using var scope = NewDisposeScope();
+        string checkpoint = RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
+        Assert.EndsWith("step-00000001", checkpoint, StringComparison.Ordinal);
+        using var exported = ModelFolder.Open(world["model"]);
+        Assert.Equal(converts, exported.Config.IsRecurrent);
+        Assert.True(File.Exists(world["model/tokenizer.model"]));
+    }
+
+    [Fact]
+    public void A_run_without_a_checkpoint_and_a_folder_that_is_no_run_are_not_exported()
+    {
+        using var world = new TinyWorld();
+        Assert.Contains("expected the folder of a run", Refusal(world["teacher"]));
+        Directory.CreateDirectory(world["run"]);
+        File.WriteAllText(world["run/run.json"], "{}");
+        Assert.Contains("not the record of a run", Refusal(world["run"]));
+
+        string Refusal(string run) =>
+            Assert.Throws<UserErrorException>(() => RunExport.Newest(run, world["out"], null, replace: false, Assert.Fail, null, Cancellation)).Message;
+    }
+
+    [Fact]
+    public void A_plan_lists_everything_that_does_not_hold_against_the_world()
+    {
+        using var world = new TinyWorld();
+        File.Delete(world["teacher/tokenizer.model"]);
+        var error = Assert.Throws<UserErrorException>(() => world.Plan($"data.train={world["none.txt"]}", "training.groups=[{pattern: blocks.*.q_prj.weight}]", "training.optimizer.beta2=1"));
+        Assert.Contains(error.Problems, p => p.Contains("has no tokenizer"));
+        Assert.Contains(error.Problems, p => p.Contains("none.txt"));
+        Assert.Contains(error.Problems, p => p.Contains("matches no weight"));
+        Assert.Contains(error.Problems, p => p.Contains("training.optimizer.beta2 is 1"));
+    }
+
+    [Fact]
+    public void What_a_transformer_alone_cannot_do_is_refused()
+    {
+        using var world = new TinyWorld();
+        var error = Assert.Throws<UserErrorException>(() => world.Plan("conversion=null", "training.stages=[{name: imitate, objective: mixers}]"));
+        Assert.Contains(error.Problems, p => p.StartsWith("training.distillation needs a conversion", StringComparison.Ordinal));
+        Assert.Contains(error.Problems, p => p.StartsWith("training.stages: objective mixers needs a conversion", StringComparison.Ordinal));
+        error = Assert.Throws<UserErrorException>(() => world.Plan([.. world.FromRandomWeights[1..], "conversion.slots=4"]));
+        Assert.Contains("conversion needs model.source", Assert.Single(error.Problems));
+    }
+
+    [Theory]
+    [InlineData("training.distillation.weight=0", "training.distillation has no effect")]
+    [InlineData("training.stages=[{name: a, objective: mixers}]", "training.distillation has no effect")]
+    [InlineData("model.seed=3", "model.seed has no effect")]
+    [InlineData("samples.seed=3", "samples.seed has no effect")]
+    [InlineData("training.warmup_steps=6", "the learning rate never reaches")]
+    public void A_setting_without_effect_is_warned_of(string assignment, string expected)
+    {
+        using var world = new TinyWorld();
+        using var plan = world.Plan(assignment);
+        Assert.Contains(expected, Assert.Single(plan.Warnings));
+    }
+
+    private static byte[] ExportedWeights(TinyWorld world, string run) => File.ReadAllBytes(world[$"{run}/export/model.safetensors"]);
+
+    private static Dictionary<string, string> Contents(string folder) =>
+        Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).ToDictionary(f => f, f => Convert.ToHexString(File.ReadAllBytes(f)));
+}
