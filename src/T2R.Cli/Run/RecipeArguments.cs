@@ -25,7 +25,7 @@ internal sealed class RecipeArguments
     public RecipePlan Open(ParseResult parsed)
     {
         var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)));
-        foreach (string warning in plan.Warnings)
+        foreach (string warning in IsDryRun(parsed) ? plan.Warnings.Concat(plan.TrainingWarnings) : plan.Warnings)
         {
             Screen.Warn(warning);
         }

@@ -58,6 +58,9 @@ public sealed class RecipePlan : IDisposable
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
     public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
 
+    /// <summary>Likewise of the training; when it runs it says these itself.</summary>
+    public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true)];
+
     /// <summary>What training is going to hold.</summary>
     public MemoryEstimate Memory => MemoryEstimate.Of(Config, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null);
 
@@ -97,16 +100,6 @@ public sealed class RecipePlan : IDisposable
 
     private IEnumerable<string> SettingsWithoutEffect()
     {
-        var training = Recipe.Training;
-        if (training.Distillation is { Weight: 0 })
-        {
-            yield return "training.distillation has no effect: its weight is 0.";
-        }
-        else if (training.Distillation is not null && training.Stages is { Length: > 0 } stages && stages.All(s => s.Objective == StageObjective.Mixers))
-        {
-            yield return "training.distillation has no effect: every stage has the objective mixers.";
-        }
-
         if (Source is not null && Recipe.Model.Seed != 0)
         {
             yield return "model.seed has no effect: the weights are the source's.";
@@ -115,11 +108,6 @@ public sealed class RecipePlan : IDisposable
         if (Recipe.Samples is { Temperature: 0, Seed: not 0 })
         {
             yield return "samples.seed has no effect: at temperature 0 the samples are greedy.";
-        }
-
-        if (training.WarmupSteps >= training.Steps)
-        {
-            yield return $"training.warmup_steps is {training.WarmupSteps} and training.steps {training.Steps}: the learning rate never reaches its full value.";
         }
     }
 

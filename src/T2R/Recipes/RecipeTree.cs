@@ -114,5 +114,10 @@ internal static class RecipeTree
                 : $"not valid YAML: {e.Message}";
             throw new UserErrorException($"{name}:{e.Start.Line}: {what}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // The parser's answer to some brackets that are left open; it does not say where.
+            throw new UserErrorException($"{name}: not valid YAML: a bracket or quote is not closed.", e);
+        }
     }
 }

@@ -6,10 +6,10 @@ namespace T2R.Training;
 internal static class IdleOptions
 {
     /// <summary>A sentence for each.</summary>
-    public static IEnumerable<string> In(TrainingOptions options, TrainingInputs inputs)
+    public static IEnumerable<string> In(TrainingOptions options, ModelConfig model, bool hasHeldOut)
     {
         var stages = StagePlan.Of(options);
-        if (options.EvaluateEvery > 0 && inputs.HeldOut is null)
+        if (options.EvaluateEvery > 0 && !hasHeldOut)
         {
             yield return "training.evaluate_every has no effect: there is no held-out text.";
         }
@@ -24,7 +24,7 @@ internal static class IdleOptions
             yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: its learning rate never falls.";
         }
 
-        var names = WeightLayout.Of(inputs.Model.Config).Select(s => s.Name).ToList();
+        var names = WeightLayout.Of(model).Select(s => s.Name).ToList();
         for (int i = 0; i < options.Groups.Length; i++)
         {
             var later = options.Groups[(i + 1)..];

@@ -20,7 +20,7 @@ public class RecipeTests
         using var plan = RecipePlan.Of(Recipe.Load(Path.Combine(Repository.Root, "recipes", "quickstart.yaml"), []));
         Assert.True(plan.Config.IsRecurrent);
         Assert.True(plan.NeedsTeacher);
-        Assert.Empty(plan.Warnings);
+        Assert.Empty(plan.Warnings.Concat(plan.TrainingWarnings));
         Assert.True(plan.Memory.Total > 0);
     }
 
