@@ -58,13 +58,21 @@ internal sealed class RunLog(string folder) : ITrainingObserver, IDisposable
 
     public void Failed(Exception exception)
     {
-        if (exception is OperationCanceledException)
+        switch (exception)
         {
-            _log.Information("stopped");
-        }
-        else
-        {
-            _log.Error(exception, "failed");
+            case OperationCanceledException:
+                _log.Information("stopped");
+                break;
+            case UserErrorException user:
+                foreach (string problem in user.Problems)
+                {
+                    _log.Error("{Problem:l}", problem);
+                }
+
+                break;
+            default:
+                _log.Error(exception, "failed");
+                break;
         }
     }
 
