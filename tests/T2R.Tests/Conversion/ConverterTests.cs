@@ -205,7 +205,7 @@ public class ConverterTests
     {
         using var temporary = new TemporaryFolder();
         Convert(temporary, target: "a");
-        long before = Tensor.TotalCount;
+        long before = TensorCount.Settled();
         Convert(temporary, target: "b");
         Assert.Equal(before, Tensor.TotalCount);
     }

@@ -23,7 +23,7 @@ public class RecurrentPerplexityTests
         plain.Save(folder["m"]);
         using var opened = ModelFolder.Open(folder["m"]);
         using var model = opened.Load(CPU, ScalarType.Float32);
-        long before = Tensor.TotalCount;
+        long before = TensorCount.Settled();
         var windows = new PackedWindows(new TokenStream([.. Ids.Select(id => (ushort)id)], 1), 30, seed: 0);
 
         Perplexity decoding = RecurrentPerplexity.Of(model, windows.Sequential(batchSize: 2), resetAtDocuments, cancellation: TestContext.Current.CancellationToken);

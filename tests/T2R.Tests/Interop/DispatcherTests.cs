@@ -65,7 +65,7 @@ public class DispatcherTests
     [Fact]
     public void Calls_leave_no_tensor_behind()
     {
-        long before = Tensor.TotalCount;
+        long before = TensorCount.Settled();
         for (int i = 0; i < 5; i++)
         {
             using var scope = NewDisposeScope();

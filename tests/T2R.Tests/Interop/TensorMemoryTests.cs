@@ -65,7 +65,7 @@ public class TensorMemoryTests
         try
         {
             Marshal.Copy(new[] { 0f, 1, 2, 3, 4, 5 }, 0, memory, 6);
-            long before = Tensor.TotalCount;
+            long before = TensorCount.Settled();
             using (var x = TensorMemory.FromMapped(memory, [2, 3], float32))
             {
                 Assert.Equal(memory, TensorMemory.DataPointer(x));
@@ -119,7 +119,7 @@ public class TensorMemoryTests
     [Fact]
     public void Tensors_over_foreign_memory_belong_to_the_open_scope()
     {
-        long before = Tensor.TotalCount;
+        long before = TensorCount.Settled();
         using (NewDisposeScope())
         {
             var source = zeros(4);

@@ -105,6 +105,24 @@ public sealed class GatedSlotParityTests : IDisposable
     }
 
     [Fact]
+    public void A_model_in_double_keeps_its_state_in_double()
+    {
+        var model = new TinyModel(new TinyShape { HybridLayers = [] });
+        model.Save(_folder["m"]);
+        using var opened = ModelFolder.Open(_folder["m"]);
+        using var loaded = opened.Load(CPU, ScalarType.Float64);
+        using var state = loaded.CreateState(1);
+        double[] last = [];
+        foreach (long id in Ids)
+        {
+            last = [.. loaded.Continue(tensor((long[])[id], [1, 1]), state, GatedSlotForm.Recurrent).data<double>()];
+        }
+
+        double difference = new ReferenceModel(model).Logits(Ids)[^1].Zip(last, (e, a) => Math.Abs(e - a)).Max();
+        Assert.True(difference < 1e-10, $"logits differ by {difference:g3}");
+    }
+
+    [Fact]
     public void The_state_of_a_recurrent_model_keeps_its_size_and_that_of_a_transformer_grows()
     {
         var (_, recurrent) = Load(new TinyShape { HybridLayers = [] });

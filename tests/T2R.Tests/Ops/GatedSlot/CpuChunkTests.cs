@@ -83,6 +83,7 @@ public class CpuChunkTests
             return Tensor.TotalCount;
         }
 
+        TensorCount.Settled();
         long before = Count(2);
         Assert.Equal(before, Count(20));
     }
