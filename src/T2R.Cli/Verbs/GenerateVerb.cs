@@ -121,7 +121,7 @@ internal static class GenerateVerb
         {
             if (!Console.IsOutputRedirected)
             {
-                Console.Out.WriteLine();
+                output.WriteByte((byte)'\n');
             }
         }
 
@@ -150,7 +150,7 @@ internal static class GenerateVerb
     // The first token's time is that of reading the prompt.
     private static void ShowStatistics(DecodingSession session, int count, TimeSpan first, TimeSpan rest)
     {
-        string speed = count > 1 ? $", {(count - 1) / rest.TotalSeconds:0.0} tokens/s after the first, which took {Quantity.Duration(first)}" : "";
+        string speed = count > 1 ? $", {(count - 1) / rest.TotalSeconds:0.0} tokens/s after the first, which took {first.TotalMilliseconds:0} ms" : "";
         Screen.Note($"{count:N0} tokens{speed}; the state of {session.Length:N0} tokens takes {Quantity.Bytes(session.StateBytes)}");
     }
 }
