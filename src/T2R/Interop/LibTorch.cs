@@ -42,6 +42,8 @@ public static class LibTorch
 
     private static LibTorchReport LoadFrom(LibTorchFolder folder, string sharp)
     {
+        // OpenMP's threads spin for work by default; where other processes want the cores, each product then waits out a time slice. Costs nothing on a quiet machine.
+        Posix.Default("OMP_WAIT_POLICY", "PASSIVE");
         NativeLibrary.Load(folder.File("libc10.so"));
         nint libtorchCpu = NativeLibrary.Load(folder.File("libtorch_cpu.so"));
         Version version = LibTorchVersion.Of(libtorchCpu);

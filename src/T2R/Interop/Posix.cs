@@ -69,8 +69,16 @@ internal static partial class Posix
 
     internal static IOException Failure(string what, int error) => new($"{what}: {Marshal.GetPInvokeErrorMessage(error)}", error);
 
+    /// <summary>Sets a variable that native libraries read, unless the user has set it; .NET's own environment is a copy that they do not see.</summary>
+    /// <param name="name">The variable.</param>
+    /// <param name="value">Its value.</param>
+    public static void Default(string name, string value) => _ = SetEnv(name, value, overwrite: 0);
+
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial SafeFileHandle Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "setenv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetEnv(string name, string value, int overwrite);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FLock(SafeFileHandle handle, int operation);
