@@ -54,11 +54,11 @@ internal sealed class WeightMaker : IDisposable
     // libtorch loads here too, while the first tensors are copied.
     private void Make(IEnumerable<(WeightSpec Spec, Func<Tensor> Make)> weights)
     {
-        LibTorch.Load();
-        using var gradients = no_grad();
-        using var oneThread = CpuThreads.JustOne();
         try
         {
+            LibTorch.Load();
+            using var gradients = no_grad();
+            using var oneThread = CpuThreads.JustOne();
             foreach (var (spec, make) in weights)
             {
                 using var scope = NewDisposeScope();
@@ -67,6 +67,7 @@ internal sealed class WeightMaker : IDisposable
         }
         finally
         {
+            // Also when libtorch did not load: whoever waits for a weight must hear that none comes.
             _made.CompleteAdding();
         }
     }

@@ -72,6 +72,18 @@ public class ConversionVerbTests
     }
 
     [Fact]
+    public async Task A_conversion_without_libtorch_ends_with_exit_code_2_and_leaves_nothing()
+    {
+        using var temporary = new TemporaryFolder();
+        await MakeRandom(temporary["source"]);
+        var (code, _, error) = await T2rProcess.Run(["convert", temporary["source"], "--out", temporary["target"]], new Dictionary<string, string?> { ["T2R_LIBTORCH"] = "/nowhere" })
+            .WaitAsync(TimeSpan.FromMinutes(1), TestContext.Current.CancellationToken);
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: T2R_LIBTORCH is set to /nowhere", error);
+        Assert.Equal(["source"], temporary.Names);
+    }
+
+    [Fact]
     public async Task A_random_model_can_have_the_shape_of_a_config()
     {
         using var temporary = new TemporaryFolder();
