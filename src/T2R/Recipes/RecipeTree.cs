@@ -91,7 +91,10 @@ internal static class RecipeTree
     {
         using var text = new StringWriter { NewLine = "\n" };
         new YamlStream(new YamlDocument(root)).Save(text, assignAnchors: false);
-        return text.ToString().Replace("...\n", string.Empty, StringComparison.Ordinal);
+
+        // The end of the document alone: a value may end with three dots too.
+        string yaml = text.ToString();
+        return yaml.EndsWith("\n...\n", StringComparison.Ordinal) ? yaml[..^"...\n".Length] : yaml;
     }
 
     private static YamlNode? Parse(string text, string name)

@@ -54,13 +54,14 @@ public class RecipeTests
     public void The_resolved_recipe_is_the_same_recipe()
     {
         using var file = new RecipeFile(RecipeFile.Minimal);
-        var recipe = file.Load("training.steps=20", "conversion.slots=8", "samples.prompts=['# a', \"b\\n\"]");
+        var recipe = file.Load("description=Wait...", "training.steps=20", "conversion.slots=8", "samples.prompts=['# a', \"b\\n\", Once...]");
         using var again = new RecipeFile(recipe.Resolved);
         var reread = again.Load();
         Assert.Equal(recipe.Resolved, reread.Resolved);
         Assert.Equal(20, reread.Training.Steps);
         Assert.Equal(8, reread.Conversion!.Slots);
-        Assert.Equal(["# a", "b\n"], reread.Samples.Prompts);
+        Assert.Equal(["# a", "b\n", "Once..."], reread.Samples.Prompts);
+        Assert.Equal("Wait...", reread.Description);
     }
 
     [Fact]
