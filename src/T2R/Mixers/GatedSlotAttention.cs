@@ -31,7 +31,7 @@ public sealed class GatedSlotAttention(
         var g = nn.functional.logsigmoid(logit.dtype == ScalarType.Float64 ? logit : logit.to(ScalarType.Float32)) / config.GateLogitNormalizer;
         var s = g.expm1().neg();
 
-        var carried = state as GatedSlotLayerState;
+        var carried = (GatedSlotLayerState?)state;
         var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT);
         carried?.Replace(final);
         o = RmsNorm.Apply(nn.functional.silu(o.reshape(batch, length, config.QuerySize)), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);

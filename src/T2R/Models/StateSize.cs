@@ -2,7 +2,7 @@ using T2R.Mixers;
 
 namespace T2R.Models;
 
-/// <summary>How much a model remembers of one sequence, computed from its shape: what <see cref="ModelState.ByteCount"/> measures.</summary>
+/// <summary>How much a model remembers of one sequence, computed from its shape: the numbers that matter. A cache in memory (<see cref="ModelState.ByteCount"/>) may be up to twice as large, as it grows by doubling.</summary>
 public static class StateSize
 {
     private const int StateElementBytes = 4; // slots are kept in fp32 whatever the weights are

@@ -7,8 +7,8 @@ using T2R.Training;
 namespace T2R.Recipes;
 
 /// <summary>
-/// Does what a recipe says, in its run's folder: convert, train, measure, export, sample. Run again after a stop it goes on where it was; what is done already is
-/// not done twice.
+/// Does what a recipe says, in its run's folder: convert, train, measure, export, sample. Run again after a stop it goes on where it was; conversion and
+/// training are not done twice; measuring and exporting are.
 /// </summary>
 /// <param name="plan">The recipe, opened.</param>
 /// <param name="folder">The run's folder.</param>

@@ -10,7 +10,7 @@ namespace T2R.Recipes;
 /// <param name="Windows">Held-out windows measured.</param>
 /// <param name="WindowLength">Ids in each; a window gives one prediction less.</param>
 /// <param name="TrainedTokens">Ids that training read.</param>
-/// <param name="Seconds">Seconds the run took, from start to end, interruptions left out.</param>
+/// <param name="Seconds">Seconds of training, interruptions left out.</param>
 /// <param name="ExportFolder">Where the recurrent checkpoint lies; null when nothing was exported.</param>
 public sealed record RunReport(
     string Name, ImmutableArray<ReportRow> Rows, int Windows, int WindowLength, long TrainedTokens, double Seconds, string? ExportFolder)

@@ -77,6 +77,16 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Removes what lies after a step that the run goes back to: checkpoints that were found damaged. They would pass for the newest ones.</summary>
+    /// <param name="step">Steps done.</param>
+    public void RemoveAfter(int step)
+    {
+        foreach (string damaged in Checkpoints(Path).Where(c => StepOf(c) > step))
+        {
+            Directory.Delete(damaged, recursive: true);
+        }
+    }
+
     /// <summary>Gives the lock back.</summary>
     public void Dispose() => _lock.Dispose();
 

@@ -108,6 +108,7 @@ public sealed class Trainer : IDisposable
             if (checkpoint is not null)
             {
                 Resume(checkpoint);
+                _folder.RemoveAfter(checkpoint.Step);
             }
         }
 
@@ -126,6 +127,11 @@ public sealed class Trainer : IDisposable
         if (began.Corpus != _state.Corpus)
         {
             problems.Add($"The run in {_folder.Path} began on a text of {began.Corpus.Tokens} tokens; this one has {_state.Corpus.Tokens} or differs inside. Give the old text, or another folder.");
+        }
+
+        if (began.Step > _options.Steps)
+        {
+            problems.Add($"training.steps is {_options.Steps}, and the run in {_folder.Path} has done {began.Step} steps already; give at least as many, or another folder.");
         }
 
         if (problems.Count > 0)

@@ -34,6 +34,13 @@ public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStrea
             Require(
                 !transfers || MixerStageLoss.NewMixers(Model.Config, Teacher.Config).Any(),
                 "A stage has the objective mixers, but no mixer of the model differs from the teacher's; make it tokens.");
+            foreach (var stage in options.Stages.Where(s => s.Objective == StageObjective.Mixers))
+            {
+                Require(
+                    Teacher.Config.Layers != Model.Config.Layers || MixerStageLoss.NewMixers(Model.Config, Teacher.Config).Any(i =>
+                        WeightLayout.OfBlock(Model.Config, i).Any(w => WeightChoice.IsTrained(options, stage, w.Name))),
+                    $"The stage '{stage.Name}' has the objective mixers and trains no weight of a new mixer; name some in trained, such as 'blocks.*.mixer.*'.");
+            }
         }
 
         problems.ThrowIfAny();
