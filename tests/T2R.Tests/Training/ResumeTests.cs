@@ -124,6 +124,26 @@ public class ResumeTests
     }
 
     [Fact]
+    public void A_run_cannot_be_made_shorter_than_it_is()
+    {
+        using var folder = new TemporaryFolder();
+        Train(folder.Path, Tiny.Options(3), stopAt: null);
+        var error = Assert.Throws<UserErrorException>(() => Train(folder.Path, Tiny.Options(2), stopAt: null));
+        Assert.Contains("training.steps is 2", Assert.Single(error.Problems));
+    }
+
+    [Fact]
+    public void A_damaged_checkpoint_does_not_push_out_the_good_one()
+    {
+        using var folder = new TemporaryFolder();
+        var options = Tiny.Options(6) with { CheckpointEvery = 2, KeepLast = 2 };
+        Train(folder.Path, options, stopAt: 4);
+        File.Delete(Path.Combine(RunFolder.Checkpoints(folder.Path)[0], "state.json"));
+        Assert.Null(Train(folder.Path, options with { KeepLast = 1 }, stopAt: 3));
+        Assert.Equal(["step-00000003"], RunFolder.Checkpoints(folder.Path).Select(c => Path.GetFileName(c)));
+    }
+
+    [Fact]
     public void A_finished_run_does_nothing_when_run_again()
     {
         using var folder = new TemporaryFolder();
