@@ -21,8 +21,28 @@ internal sealed class RecipeArguments
         verb.Options.Add(_json);
     }
 
-    /// <summary>The recipe held against the world; warnings are shown.</summary>
-    public RecipePlan Open(ParseResult parsed)
+    /// <summary>Says what the verb does with a plan and the run's folder; a dry run shows the plan and does nothing.</summary>
+    public void Do(Verb verb, Action<ParseResult, RecipePlan, string, CancellationToken> action) => verb.Does((parsed, stop) =>
+    {
+        using var plan = Open(parsed);
+        string folder = parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
+        if (IsDryRun(parsed))
+        {
+            PlanView.Show(plan, folder, IsJson(parsed));
+            return;
+        }
+
+        action(parsed, plan, folder, stop);
+    });
+
+    /// <summary>The overrides, as they were given.</summary>
+    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_overrides) ?? [];
+
+    /// <summary>Whether the result is wanted as JSON.</summary>
+    public bool IsJson(ParseResult parsed) => parsed.GetValue(_json);
+
+    // The recipe held against the world; warnings are shown.
+    private RecipePlan Open(ParseResult parsed)
     {
         var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)));
         foreach (string warning in IsDryRun(parsed) ? plan.Warnings.Concat(plan.TrainingWarnings) : plan.Warnings)
@@ -33,11 +53,5 @@ internal sealed class RecipeArguments
         return plan;
     }
 
-    public string Folder(ParseResult parsed, RecipePlan plan) => parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
-
-    public IReadOnlyList<string> Overrides(ParseResult parsed) => parsed.GetValue(_overrides) ?? [];
-
-    public bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
-
-    public bool IsJson(ParseResult parsed) => parsed.GetValue(_json);
+    private bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);
 }

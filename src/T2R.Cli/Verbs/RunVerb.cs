@@ -18,16 +18,8 @@ internal static class RunVerb
             ],
         };
         var arguments = new RecipeArguments(verb);
-        verb.Does((parsed, stop) =>
+        arguments.Do(verb, (parsed, plan, folder, stop) =>
         {
-            using var plan = arguments.Open(parsed);
-            string folder = arguments.Folder(parsed, plan);
-            if (arguments.IsDryRun(parsed))
-            {
-                PlanView.Show(plan, folder, arguments.IsJson(parsed));
-                return;
-            }
-
             RunReport report = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Everything(), stop);
             ReportView.Show(report, arguments.IsJson(parsed));
         });

@@ -12,16 +12,8 @@ internal static class TrainVerb
             Examples = ["t2r train recipes/quickstart.yaml", "t2r train recipes/quickstart.yaml --out runs/mine training.steps=100"],
         };
         var arguments = new RecipeArguments(verb);
-        verb.Does((parsed, stop) =>
+        arguments.Do(verb, (parsed, plan, folder, stop) =>
         {
-            using var plan = arguments.Open(parsed);
-            string folder = arguments.Folder(parsed, plan);
-            if (arguments.IsDryRun(parsed))
-            {
-                PlanView.Show(plan, folder, arguments.IsJson(parsed));
-                return;
-            }
-
             var result = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Training(), stop);
             if (arguments.IsJson(parsed))
             {
