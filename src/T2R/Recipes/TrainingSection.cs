@@ -22,6 +22,7 @@ internal static class TrainingSection
             Groups = [.. yaml.Sections("groups").Select(Group)],
             Stages = [.. yaml.Sections("stages").Select(Stage)],
             Recompute = yaml.Choice("recompute", defaults.Recompute),
+            OffloadInputs = yaml.Flag("offload_inputs", defaults.OffloadInputs),
             Distillation = yaml.Section("distillation") is { } distillation ? Distillation(distillation) : null,
             ResetAtDocuments = yaml.Flag("reset_at_documents", defaults.ResetAtDocuments),
             EvaluateEvery = yaml.Count("evaluate_every", defaults.EvaluateEvery, least: 0),
@@ -39,6 +40,9 @@ internal static class TrainingSection
         var defaults = new AdamWOptions();
         var options = new AdamWOptions
         {
+            Name = yaml.Choice("name", defaults.Name),
+            InBackward = yaml.Flag("in_backward", defaults.InBackward),
+            Offload = yaml.Flag("offload", defaults.Offload),
             LearningRate = yaml.Number("learning_rate", defaults.LearningRate),
             Beta1 = yaml.Number("beta1", defaults.Beta1),
             Beta2 = yaml.Number("beta2", defaults.Beta2),

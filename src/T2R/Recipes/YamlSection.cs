@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Reflection;
+using System.Text.Json.Serialization;
 using T2R.Models;
 using YamlDotNet.RepresentationModel;
 using static TorchSharp.torch;
@@ -65,9 +67,11 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
         }
     }
 
-    /// <summary>How a choice is written in YAML: <c>AdamWBf16</c> as <c>adam_w_bf16</c>.</summary>
+    /// <summary>How a choice is written in YAML, as in a run's files: by its own name for JSON if it has one, else <c>InBackward</c> as <c>in_backward</c>.</summary>
     public static string Spelled<T>(T value)
-        where T : struct, Enum => YamlDotNet.Serialization.NamingConventions.UnderscoredNamingConvention.Instance.Apply(value.ToString());
+        where T : struct, Enum =>
+        typeof(T).GetField(value.ToString())?.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
+        ?? YamlDotNet.Serialization.NamingConventions.UnderscoredNamingConvention.Instance.Apply(value.ToString());
 
     /// <summary>A whole number; underscores and an exponent are allowed: 1_000_000, 1e6.</summary>
     public long Whole(string key, long? fallback = null, long least = 0, long most = long.MaxValue)

@@ -3,6 +3,18 @@ namespace T2R.Training;
 /// <summary>AdamW (Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019).</summary>
 public sealed record AdamWOptions
 {
+    /// <summary>Which of the AdamWs.</summary>
+    public OptimizerName Name { get; init; }
+
+    /// <summary>
+    /// Whether each block's weights step, and their gradients go, as soon as its backward is done, so that the gradients of the whole model never exist together. Clipping
+    /// then uses the norm of the step before, for this step's is known only when its weights have moved. Excludes accumulation.
+    /// </summary>
+    public bool InBackward { get; init; }
+
+    /// <summary>Whether the moments (and masters) lie in pinned host memory and pass through the card a few at a time, while it computes. Same bits, less device memory, slower.</summary>
+    public bool Offload { get; init; }
+
     /// <summary>The peak learning rate.</summary>
     public double LearningRate { get; init; } = 3e-4;
 

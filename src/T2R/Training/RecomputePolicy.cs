@@ -6,6 +6,9 @@ public enum RecomputePolicy
     /// <summary>Nothing: every block keeps its intermediate results until its backward. Fastest.</summary>
     None,
 
+    /// <summary>As many blocks as the card holds keep what their matrix products gave and compute the rest again; the others are recomputed in full.</summary>
+    Selective,
+
     /// <summary>Each block keeps its input alone and runs again before its backward. Least memory, a third more work.</summary>
     Full,
 }

@@ -191,7 +191,8 @@ public sealed class Trainer : IDisposable
     {
         double clip = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
         double learningRate = _schedule.At(_state.Step);
-        _stage!.Optimizer.Update(_gradients, learningRate, clip);
+        _stage!.Optimizer.BeginStep(learningRate, clip);
+        _stage.Optimizer.Update(_gradients);
         _gradients.Clear();
         _state = _state with { Step = _state.Step + 1, Tokens = _state.Tokens + _options.TokensPerStep, OptimizerSteps = _stage.Optimizer.Steps };
         return learningRate;

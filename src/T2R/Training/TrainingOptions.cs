@@ -42,6 +42,9 @@ public sealed record TrainingOptions
     /// <summary>What the backward pass computes again to save memory.</summary>
     public RecomputePolicy Recompute { get; init; }
 
+    /// <summary>Whether the inputs of the blocks wait for their backward in pinned host memory: for long windows. Same bits, slower.</summary>
+    public bool OffloadInputs { get; init; }
+
     /// <summary>How much the teacher's predictions count in stages over tokens; null when there is no teacher to follow.</summary>
     public DistillationOptions? Distillation { get; init; }
 

@@ -33,7 +33,8 @@ public class AdamWTests
                 gradients.Add(weights[w].Name, gradient);
             }
 
-            optimizer.Update(gradients, rate, scale);
+            optimizer.BeginStep(rate, scale);
+            optimizer.Update(gradients);
         }
 
         for (int w = 0; w < weights.Length; w++)
@@ -66,7 +67,8 @@ public class AdamWTests
             using var gradients = new Gradients();
             using var generator = new Generator((ulong)seed, CPU);
             gradients.Add("w", empty(50).normal_(0, 1, generator));
-            optimizer.Update(gradients, 0.01, 0.5);
+            optimizer.BeginStep(0.01, 0.5);
+            optimizer.Update(gradients);
         }
     }
 
@@ -80,7 +82,8 @@ public class AdamWTests
         {
             using var gradients = new Gradients();
             gradients.Add("w", ones(4, ScalarType.BFloat16));
-            optimizer.Update(gradients, 1e-3, 1);
+            optimizer.BeginStep(1e-3, 1);
+            optimizer.Update(gradients);
         }
 
         Assert.Equal(0.9, weight.Tensor[0].to(ScalarType.Float32).item<float>(), 0.003);

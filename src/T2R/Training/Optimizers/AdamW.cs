@@ -12,6 +12,8 @@ public sealed class AdamW : IOptimizer
     private readonly AdamWOptions _options;
     private readonly List<Slot> _slots;
     private readonly Device _device;
+    private double _learningRate;
+    private double _gradientScale = 1;
 
     /// <summary>Begins with moments of zero.</summary>
     /// <param name="options">The constants.</param>
@@ -30,13 +32,25 @@ public sealed class AdamW : IOptimizer
     public IEnumerable<(string Name, Tensor Tensor)> State => _slots.SelectMany(s => s.Tensors());
 
     /// <inheritdoc />
-    public void Update(Gradients gradients, double learningRate, double gradientScale)
+    public void BeginStep(double learningRate, double gradientScale)
+    {
+        Steps++;
+        (_learningRate, _gradientScale) = (learningRate, gradientScale);
+    }
+
+    /// <inheritdoc />
+    public void Expect(IEnumerable<string> names)
+    {
+        // Everything is in place.
+    }
+
+    /// <inheritdoc />
+    public void Update(Gradients gradients)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        Steps++;
         using var step = tensor((float)Steps, device: _device);
-        using var divisor = gradientScale == 1 ? null : tensor((float)(1 / gradientScale), device: _device);
+        using var divisor = _gradientScale == 1 ? null : tensor((float)(1 / _gradientScale), device: _device);
 
         var moving = _slots.Where(s => gradients[s.Weight.Name] is not null).ToList();
         foreach (var group in moving.Where(s => s.Master is null).GroupBy(s => (s.Weight.LearningRateMultiplier, s.Weight.WeightDecay)))
@@ -56,7 +70,7 @@ public sealed class AdamW : IOptimizer
 
         void Fused(Slot[] slots, Tensor[] wide) => Dispatcher.FusedAdamW(
             [.. slots.Select(s => s.Master ?? s.Weight.Tensor)], wide, [.. slots.Select(s => s.Mean)], [.. slots.Select(s => s.Square)], step,
-            learningRate * slots[0].Weight.LearningRateMultiplier, _options.Beta1, _options.Beta2, slots[0].Weight.WeightDecay, _options.Epsilon, divisor);
+            _learningRate * slots[0].Weight.LearningRateMultiplier, _options.Beta1, _options.Beta2, slots[0].Weight.WeightDecay, _options.Epsilon, divisor);
     }
 
     /// <inheritdoc />

@@ -5,17 +5,24 @@ namespace T2R.Training.Optimizers;
 /// <summary>Moves weights against their gradients, in place. What it remembers can be saved and restored to the bit.</summary>
 public interface IOptimizer : IDisposable
 {
-    /// <summary>Steps taken so far.</summary>
+    /// <summary>Steps begun so far.</summary>
     long Steps { get; }
 
-    /// <summary>What it remembers, by names that hold the weights' names, in a fixed order. The tensors are borrowed.</summary>
+    /// <summary>What it remembers, by names that hold the weights' names, in a fixed order. The tensors are borrowed, on the weights' device or, offloaded, in host memory.</summary>
     IEnumerable<(string Name, Tensor Tensor)> State { get; }
 
-    /// <summary>Takes one step. Weights without a gradient stay as they are.</summary>
-    /// <param name="gradients">Of the weights; may be scaled in place.</param>
+    /// <summary>Begins a step.</summary>
     /// <param name="learningRate">Before the weights' multipliers.</param>
     /// <param name="gradientScale">Times every gradient, as clipping wants it.</param>
-    void Update(Gradients gradients, double learningRate, double gradientScale);
+    void BeginStep(double learningRate, double gradientScale);
+
+    /// <summary>Says that these weights are updated next, so that what is offloaded can be on its way meanwhile.</summary>
+    /// <param name="names">T2R's names; those it does not train are passed over.</param>
+    void Expect(IEnumerable<string> names);
+
+    /// <summary>Moves the weights that have a gradient here, within the step begun; each weight at most once a step, in as many calls as the backward likes.</summary>
+    /// <param name="gradients">Of the weights; may be changed in place.</param>
+    void Update(Gradients gradients);
 
     /// <summary>Goes on where another optimizer over the same weights stood.</summary>
     /// <param name="steps">Its <see cref="Steps"/>.</param>
