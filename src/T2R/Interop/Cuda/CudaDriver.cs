@@ -3,10 +3,11 @@ using System.Text;
 
 namespace T2R.Interop;
 
-/// <summary>The few functions of the CUDA driver API (cuda.h) that describe devices. Each returns 0 or an error's number.</summary>
+/// <summary>The functions of the CUDA driver API (cuda.h) that T2R needs: here those that describe devices. Each returns 0 or an error's number.</summary>
 internal static unsafe partial class CudaDriver
 {
     private const string Library = "libcuda.so.1";
+    internal const int OutOfMemory = 2; // CUDA_ERROR_OUT_OF_MEMORY
     private const int Major = 75, Minor = 76; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR
 
     /// <summary>Whether the driver is installed and starts.</summary>
@@ -30,16 +31,31 @@ internal static unsafe partial class CudaDriver
         return new CudaDevice(index, Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), (long)bytes, new Version(major, minor));
     }
 
-    private static void Check(int code, string function)
+    /// <exception cref="InvalidOperationException">The function returned an error; its name and the driver's words for it.</exception>
+    internal static void Check(int code, string function)
     {
         if (code != 0)
         {
-            throw new InvalidOperationException($"the CUDA driver's {function} failed with error {code}");
+            throw new InvalidOperationException($"the CUDA driver's {function} failed: {Text(code)}");
         }
+    }
+
+    private static string Text(int code)
+    {
+        byte* name = null, sentence = null;
+        return cuGetErrorName(code, &name) == 0 && cuGetErrorString(code, &sentence) == 0
+            ? $"{Marshal.PtrToStringUTF8((nint)name)}, {Marshal.PtrToStringUTF8((nint)sentence)}"
+            : $"error {code}";
     }
 
     [LibraryImport(Library)]
     private static partial int cuInit(uint flags);
+
+    [LibraryImport(Library)]
+    private static partial int cuGetErrorName(int code, byte** name);
+
+    [LibraryImport(Library)]
+    private static partial int cuGetErrorString(int code, byte** sentence);
 
     [LibraryImport(Library)]
     private static partial int cuDeviceGetCount(out int count);

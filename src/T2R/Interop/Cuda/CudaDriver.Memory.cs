@@ -1,0 +1,83 @@
+using System.Runtime.InteropServices;
+
+namespace T2R.Interop;
+
+/// <summary>Contexts, host memory, streams and events.</summary>
+internal static unsafe partial class CudaDriver
+{
+    private static readonly Lazy<nint> Primary = new(RetainPrimary);
+
+    [ThreadStatic]
+    private static bool _isCurrent;
+
+    /// <summary>Makes the context that libtorch computes in this thread's: the primary one of the first device the process sees.</summary>
+    /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
+    public static void Enter()
+    {
+        if (!_isCurrent)
+        {
+            Check(cuCtxSetCurrent(Primary.Value), nameof(cuCtxSetCurrent));
+            _isCurrent = true;
+        }
+    }
+
+    private static nint RetainPrimary()
+    {
+        if (!IsPresent)
+        {
+            throw new InvalidOperationException("there is no CUDA driver on this machine");
+        }
+
+        Check(cuDeviceGet(out int device, 0), nameof(cuDeviceGet));
+        Check(cuDevicePrimaryCtxRetain(out nint context, device), nameof(cuDevicePrimaryCtxRetain));
+        return context;
+    }
+
+    [LibraryImport(Library)]
+    private static partial int cuDevicePrimaryCtxRetain(out nint context, int device);
+
+    [LibraryImport(Library)]
+    private static partial int cuCtxSetCurrent(nint context);
+
+    [LibraryImport(Library)]
+    internal static partial int cuMemGetInfo_v2(out nuint free, out nuint total);
+
+    [LibraryImport(Library)]
+    internal static partial int cuMemHostAlloc(out nint address, nuint bytes, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuMemFreeHost(nint address);
+
+    [LibraryImport(Library)]
+    internal static partial int cuMemcpyHtoDAsync_v2(nint device, nint host, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuMemcpyDtoHAsync_v2(nint host, nint device, nuint bytes, nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamCreate(out nint stream, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamDestroy_v2(nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamWaitEvent(nint stream, nint @event, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuStreamSynchronize(nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventCreate(out nint @event, uint flags);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventDestroy_v2(nint @event);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventRecord(nint @event, nint stream);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventSynchronize(nint @event);
+
+    [LibraryImport(Library)]
+    internal static partial int cuEventElapsedTime(out float milliseconds, nint start, nint end);
+}

@@ -1,0 +1,43 @@
+namespace T2R.Interop;
+
+/// <summary>A place in a stream's work that others can wait for.</summary>
+public sealed class CudaEvent : IDisposable
+{
+    private const uint WithoutTiming = 2; // CU_EVENT_DISABLE_TIMING
+    private readonly nint _handle;
+
+    /// <summary>Makes an event that nothing precedes yet: who waits for it goes on.</summary>
+    /// <param name="timed">Whether <see cref="MillisecondsSince"/> is wanted; waiting is then a little slower.</param>
+    /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
+    public CudaEvent(bool timed = false)
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuEventCreate(out _handle, timed ? 0 : WithoutTiming), nameof(CudaDriver.cuEventCreate));
+    }
+
+    internal nint Handle => _handle;
+
+    /// <summary>Waits on this thread until all that preceded the event's last recording is done.</summary>
+    public void Synchronize()
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuEventSynchronize(_handle), nameof(CudaDriver.cuEventSynchronize));
+    }
+
+    /// <summary>The device's time between two recordings of timed events, both reached.</summary>
+    /// <param name="start">The earlier.</param>
+    public double MillisecondsSince(CudaEvent start)
+    {
+        ArgumentNullException.ThrowIfNull(start);
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuEventElapsedTime(out float milliseconds, start._handle, _handle), nameof(CudaDriver.cuEventElapsedTime));
+        return milliseconds;
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuEventDestroy_v2(_handle), nameof(CudaDriver.cuEventDestroy_v2));
+    }
+}

@@ -1,0 +1,82 @@
+namespace T2R.Interop;
+
+/// <summary>
+/// A queue of work on the card. Work of one stream is done in order; between streams there is no order but the events that one waits for. Memory that another
+/// stream than torch's touches must outlive that work: torch's allocator does not know of it, so let <see cref="Torch"/> wait for it before a tensor is disposed.
+/// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1711", Justification = "A stream is what CUDA calls it.")]
+public sealed class CudaStream : IDisposable
+{
+    private const uint NonBlocking = 1; // CU_STREAM_NON_BLOCKING
+    private readonly nint _handle;
+
+    /// <summary>Makes a stream that runs beside torch's.</summary>
+    /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
+    public CudaStream()
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuStreamCreate(out _handle, NonBlocking), nameof(CudaDriver.cuStreamCreate));
+    }
+
+    private CudaStream(nint handle) => _handle = handle;
+
+    /// <summary>The stream that libtorch works on: the default one.</summary>
+    public static CudaStream Torch { get; } = new(0);
+
+    internal nint Handle => _handle;
+
+    /// <summary>Lets the event stand for all work so far.</summary>
+    /// <param name="mark">The event; its earlier recording is forgotten.</param>
+    public void Record(CudaEvent mark)
+    {
+        ArgumentNullException.ThrowIfNull(mark);
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuEventRecord(mark.Handle, _handle), nameof(CudaDriver.cuEventRecord));
+    }
+
+    /// <summary>Lets later work wait on the card for an event; the calling thread goes on.</summary>
+    /// <param name="mark">The event as recorded last.</param>
+    public void WaitFor(CudaEvent mark)
+    {
+        ArgumentNullException.ThrowIfNull(mark);
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuStreamWaitEvent(_handle, mark.Handle, 0), nameof(CudaDriver.cuStreamWaitEvent));
+    }
+
+    /// <summary>Copies host memory to the card; the calling thread goes on if that memory is pinned.</summary>
+    /// <param name="device">To where.</param>
+    /// <param name="host">From where; unchanged until the copy is done.</param>
+    /// <param name="byteCount">How much.</param>
+    public void CopyToDevice(nint device, nint host, long byteCount)
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuMemcpyHtoDAsync_v2(device, host, checked((nuint)byteCount), _handle), nameof(CudaDriver.cuMemcpyHtoDAsync_v2));
+    }
+
+    /// <summary>Copies memory of the card to the host; the calling thread goes on if that memory is pinned.</summary>
+    /// <param name="host">To where; unread until the copy is done.</param>
+    /// <param name="device">From where.</param>
+    /// <param name="byteCount">How much.</param>
+    public void CopyToHost(nint host, nint device, long byteCount)
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuMemcpyDtoHAsync_v2(host, device, checked((nuint)byteCount), _handle), nameof(CudaDriver.cuMemcpyDtoHAsync_v2));
+    }
+
+    /// <summary>Waits on this thread until all work so far is done.</summary>
+    public void Synchronize()
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuStreamSynchronize(_handle), nameof(CudaDriver.cuStreamSynchronize));
+    }
+
+    /// <summary>Ends the stream; its work is still done.</summary>
+    public void Dispose()
+    {
+        if (_handle != 0)
+        {
+            CudaDriver.Enter();
+            CudaDriver.Check(CudaDriver.cuStreamDestroy_v2(_handle), nameof(CudaDriver.cuStreamDestroy_v2));
+        }
+    }
+}
