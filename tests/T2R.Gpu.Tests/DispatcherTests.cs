@@ -1,4 +1,5 @@
 using T2R.Interop;
+using T2R.Interop.Cuda;
 using Xunit;
 using static TorchSharp.torch;
 

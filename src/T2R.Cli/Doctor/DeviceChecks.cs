@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using T2R.Interop;
+using T2R.Interop.Cuda;
 using static TorchSharp.torch;
 
 namespace T2R.Cli.Doctor;

@@ -1,4 +1,4 @@
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>A CUDA device as the driver describes it.</summary>
 /// <param name="Index">Its number among the devices this process may see, the one torch uses.</param>

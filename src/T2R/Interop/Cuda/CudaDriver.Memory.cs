@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>Contexts, host memory, streams and events.</summary>
 internal static unsafe partial class CudaDriver

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text;
 
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>The functions of the CUDA driver API (cuda.h) that T2R needs: here those that describe devices. Each returns 0 or an error's number.</summary>
 internal static unsafe partial class CudaDriver

@@ -1,4 +1,4 @@
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>A place in a stream's work that others can wait for.</summary>
 public sealed class CudaEvent : IDisposable

@@ -1,4 +1,4 @@
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>The memory of the card that this process computes on, as the driver counts it.</summary>
 /// <param name="Free">Bytes that nobody holds.</param>

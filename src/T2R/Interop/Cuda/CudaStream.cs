@@ -1,4 +1,4 @@
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>
 /// A queue of work on the card. Work of one stream is done in order; between streams there is no order but the events that one waits for. Memory that another

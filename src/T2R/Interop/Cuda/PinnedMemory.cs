@@ -1,7 +1,7 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace T2R.Interop;
+namespace T2R.Interop.Cuda;
 
 /// <summary>Host memory that stays in place, so that a card copies to and from it by itself while both sides work on.</summary>
 public sealed class PinnedMemory : IDisposable
