@@ -62,6 +62,13 @@ public sealed class CheckpointWriter : IDisposable
         Put(name, writer => writer.Copy(name, source.Holding(sourceName), sourceName));
     }
 
+    /// <summary>Writes a tensor of the plan that is made on the spot: see <see cref="SafeTensorsWriter.Fill"/>.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="fill">Makes a piece of it, given the piece's first byte; several threads call it.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or it was written already.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Fill(string name, Action<long, Span<byte>> fill) => Put(name, writer => writer.Fill(name, fill));
+
     /// <summary>Ends the files and writes the index if there are several.</summary>
     /// <exception cref="InvalidOperationException">A tensor of the plan was not written.</exception>
     /// <exception cref="IOException">The disk is full or fails.</exception>

@@ -1,6 +1,9 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using T2R.Interop;
 using static TorchSharp.torch;
 
 namespace T2R.Checkpoints;
@@ -11,6 +14,7 @@ namespace T2R.Checkpoints;
 /// </summary>
 public sealed class SafeTensorsWriter
 {
+    private const int PieceBytes = 256 << 10;
     private readonly Stream _output;
     private readonly long _start;
     private readonly Dictionary<string, TensorEntry> _pending;
@@ -75,8 +79,30 @@ public sealed class SafeTensorsWriter
                 $"tensor '{sourceName}' is {stored.Dtype} [{string.Join(',', stored.Shape)}], the plan says {entry.Dtype} [{string.Join(',', entry.Shape)}]", nameof(sourceName));
         }
 
-        FileStream file = _output as FileStream ?? throw new InvalidOperationException("only a file can take a copy from a file");
-        source.CopyTo(sourceName, file.SafeFileHandle, _start + entry.Offset);
+        source.CopyTo(sourceName, OutputFile(), _start + entry.Offset);
+        _pending.Remove(name);
+    }
+
+    /// <summary>Writes a tensor that is made on the spot, in pieces of 256 KiB, each made and written by one of libtorch's CPU threads.</summary>
+    /// <param name="name">Its name in the plan.</param>
+    /// <param name="fill">Makes a piece, given its first byte, a multiple of 256 KiB, and where to put it; several threads call it.</param>
+    /// <exception cref="ArgumentException">The plan has no such tensor, or it was written already.</exception>
+    /// <exception cref="InvalidOperationException">The output is not a file.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public void Fill(string name, Action<long, Span<byte>> fill)
+    {
+        ArgumentNullException.ThrowIfNull(fill);
+        TensorEntry entry = Pending(name);
+        SafeFileHandle file = OutputFile();
+        TorchThreads.ForEach(checked((int)((entry.ByteCount + PieceBytes - 1) / PieceBytes)), piece =>
+        {
+            long first = (long)piece * PieceBytes;
+            byte[] buffer = ArrayPool<byte>.Shared.Rent(PieceBytes);
+            Span<byte> bytes = buffer.AsSpan(0, (int)Math.Min(PieceBytes, entry.ByteCount - first));
+            fill(first, bytes);
+            RandomAccess.Write(file, bytes, _start + entry.Offset + first);
+            ArrayPool<byte>.Shared.Return(buffer);
+        });
         _pending.Remove(name);
     }
 
@@ -109,6 +135,9 @@ public sealed class SafeTensorsWriter
 
         _output.Flush();
     }
+
+    private SafeFileHandle OutputFile() =>
+        (_output as FileStream)?.SafeFileHandle ?? throw new InvalidOperationException("the output is not a file, which alone can be written at any place");
 
     private TensorEntry Pending(string name) =>
         _pending.TryGetValue(name, out TensorEntry? entry)

@@ -79,6 +79,16 @@ public sealed class FolderWriter : IDisposable
         WrittenBytes += spec.Count * DtypeName.Bytes(_dtype(spec));
     }
 
+    /// <summary>Writes a weight that is made on the spot, in pieces, each drawn and written by one of libtorch's CPU threads.</summary>
+    /// <param name="spec">Which weight.</param>
+    /// <param name="fill">Given the number of a piece's first element, a multiple of 32 768, fills the piece with bytes of the stored dtype; several threads call it.</param>
+    internal void Fill(WeightSpec spec, Action<long, Span<byte>> fill)
+    {
+        int size = DtypeName.Bytes(_dtype(spec));
+        _weights.Fill(NameOf(spec), (offset, bytes) => fill(offset / size, bytes));
+        WrittenBytes += spec.Count * size;
+    }
+
     /// <summary>Writes a weight of another folder, file to file and without libtorch if it is stored there alike.</summary>
     /// <param name="spec">Which weight.</param>
     /// <param name="source">Where it is.</param>

@@ -53,14 +53,12 @@ public static class RandomModel
     public static void Write(
         ModelConfig config, string outFolder, long seed, ScalarType dtype, bool replace = false, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
-        using var gradients = no_grad();
         using var writer = new FolderWriter(outFolder, replace, config, _ => dtype, companions: null, flush: false);
-        using var generator = new Generator((ulong)seed, CPU);
         foreach (var spec in WeightLayout.Of(config))
         {
             cancellation.ThrowIfCancellationRequested();
-            using var scope = NewDisposeScope();
-            writer.Write(spec, WeightSet.Draw(config, spec, generator, CPU, dtype));
+            var weight = new RandomWeight(config, spec, seed);
+            writer.Fill(spec, (first, bytes) => weight.Fill(first, dtype, bytes));
             progress?.Report(new StageProgress(Stage, writer.WrittenBytes, writer.TotalBytes, "bytes"));
         }
 

@@ -44,31 +44,15 @@ public sealed class WeightSet : IDisposable
 
     /// <summary>
     /// Weights of an untrained model: norms 1; matrices normal with standard deviation 0.02, those that write into the residual stream (o_proj, down_proj) smaller by
-    /// √(2 L), as in GPT-2. On a device other than the CPU the numbers are drawn on the CPU, so a seed means the same everywhere.
+    /// √(2 L), as in GPT-2. A number follows from the seed, the weight's name and its place in it alone, and is drawn in fp32 on the CPU, so a seed means the same
+    /// everywhere.
     /// </summary>
     /// <param name="config">The shape.</param>
-    /// <param name="seed">Of the generator.</param>
+    /// <param name="seed">Of the numbers.</param>
     /// <param name="device">Where the weights live.</param>
     /// <param name="dtype">Of the matrices; norms are fp32.</param>
-    public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32)
-    {
-        using var generator = new Generator((ulong)seed, CPU);
-        return new WeightSet(config, spec => Draw(config, spec, generator, device, spec.IsNorm ? ScalarType.Float32 : dtype));
-    }
-
-    /// <summary>One weight as <see cref="Random"/> draws it; the numbers are those of <see cref="Random"/> when all are drawn in the layout's order.</summary>
-    internal static Tensor Draw(ModelConfig config, WeightSpec spec, Generator generator, Device device, ScalarType dtype)
-    {
-        if (spec.IsNorm)
-        {
-            return ones([.. spec.Shape], dtype, device);
-        }
-
-        bool writesResidual = spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-        double deviation = writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers) : 0.02;
-        using var drawn = empty([.. spec.Shape], ScalarType.Float32);
-        return drawn.normal_(0, deviation, generator).to(dtype, device, copy: true);
-    }
+    public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32) =>
+        new(config, spec => new RandomWeight(config, spec, seed).Draw(device, spec.IsNorm ? ScalarType.Float32 : dtype));
 
     /// <inheritdoc />
     public void Dispose()
