@@ -193,6 +193,7 @@ public sealed class Trainer : IDisposable
         double learningRate = _schedule.At(_state.Step);
         _stage!.Optimizer.BeginStep(learningRate, clip);
         _stage.Optimizer.Update(_gradients);
+        _stage.Optimizer.EndStep();
         _gradients.Clear();
         _state = _state with { Step = _state.Step + 1, Tokens = _state.Tokens + _options.TokensPerStep, OptimizerSteps = _stage.Optimizer.Steps };
         return learningRate;

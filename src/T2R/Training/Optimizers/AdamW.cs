@@ -74,6 +74,12 @@ public sealed class AdamW : IOptimizer
     }
 
     /// <inheritdoc />
+    public void EndStep()
+    {
+        // Each update was done in its place.
+    }
+
+    /// <inheritdoc />
     public void Restore(long steps, Func<string, Tensor> read)
     {
         using var scope = NewDisposeScope();

@@ -21,8 +21,11 @@ public interface IOptimizer : IDisposable
     void Expect(IEnumerable<string> names);
 
     /// <summary>Moves the weights that have a gradient here, within the step begun; each weight at most once a step, in as many calls as the backward likes.</summary>
-    /// <param name="gradients">Of the weights; may be changed in place.</param>
+    /// <param name="gradients">Of the weights; may be disposed afterwards.</param>
     void Update(Gradients gradients);
+
+    /// <summary>Ends the step: what is computed from here on sees the moved weights. Until then a card may still be moving them beside the caller's work.</summary>
+    void EndStep();
 
     /// <summary>Goes on where another optimizer over the same weights stood.</summary>
     /// <param name="steps">Its <see cref="Steps"/>.</param>
