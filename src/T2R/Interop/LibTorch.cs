@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using T2R.Interop.Cuda;
 using TorchSharp;
 
 namespace T2R.Interop;
@@ -64,7 +65,12 @@ public static class LibTorch
 
         // By name alone the runtime would look beside the program first, and could map a second libtorch.
         NativeLibrary.SetDllImportResolver(typeof(torch).Assembly, (name, _, _) => name == "LibTorchSharp" ? libTorchSharp : 0);
-        NativeLibrary.SetDllImportResolver(typeof(LibTorch).Assembly, (name, _, _) => name == Shim.Library ? libtorchCpu : 0);
+        NativeLibrary.SetDllImportResolver(typeof(LibTorch).Assembly, (name, _, _) => name switch
+        {
+            Shim.Library => libtorchCpu,
+            Nvrtc.Library => NvrtcSearch.Load(folder.Path),
+            _ => 0,
+        });
         return new LibTorchReport(folder.Path, folder.ChosenBy, version, folder.HasCuda, loadable, Patched: loadable != sharp);
     }
 }

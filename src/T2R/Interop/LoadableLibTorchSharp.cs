@@ -47,7 +47,7 @@ internal static class LoadableLibTorchSharp
             {
                 if (!Holds(target, image))
                 {
-                    WriteAside(target, image);
+                    CachedFile.Write(target, image);
                 }
 
                 return target;
@@ -66,24 +66,4 @@ internal static class LoadableLibTorchSharp
 
     private static bool Holds(string file, byte[] image) =>
         File.Exists(file) && new FileInfo(file).Length == image.Length && File.ReadAllBytes(file).AsSpan().SequenceEqual(image);
-
-    private static void WriteAside(string target, byte[] image)
-    {
-        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        string aside = $"{target}.{Path.GetRandomFileName()}";
-        try
-        {
-            using (var stream = new FileStream(aside, FileMode.CreateNew, FileAccess.Write))
-            {
-                stream.Write(image);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(aside, target, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(aside);
-        }
-    }
 }
