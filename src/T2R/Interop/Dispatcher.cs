@@ -71,6 +71,34 @@ public static class Dispatcher
             [OperatorCall.Argument(x), OperatorCall.List([weight.shape[0]]), OperatorCall.Optional(weight), OperatorCall.Optional(eps)]);
     }
 
+    /// <summary>dx = dy · silu′(x), silu′(x) = σ(x)(1 + x(1 − σ(x))), in one pass; half types are computed in fp32 and rounded once.</summary>
+    /// <param name="dy">The gradient of silu(x).</param>
+    /// <param name="x">Of dy's shape and dtype.</param>
+    /// <returns>The gradient of x.</returns>
+    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
+    public static Tensor SiluBackward(Tensor dy, Tensor x)
+    {
+        ArgumentNullException.ThrowIfNull(dy);
+        ArgumentNullException.ThrowIfNull(x);
+        return OperatorCall.Invoke("aten::silu_backward"u8, [OperatorCall.Argument(dy), OperatorCall.Argument(x)]);
+    }
+
+    /// <summary>The gradient of an embedding's weight: the rows of <paramref name="dy"/> summed by id, in fp32 for half types; the same bits every time (PyTorch's own for <c>nn.Embedding</c>).</summary>
+    /// <param name="dy">The gradient of what was looked up, […, D].</param>
+    /// <param name="ids">int64, dy's shape without the last size.</param>
+    /// <param name="vocabularySize">V.</param>
+    /// <returns>[V, D], in dy's dtype.</returns>
+    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
+    public static Tensor EmbeddingBackward(Tensor dy, Tensor ids, long vocabularySize)
+    {
+        ArgumentNullException.ThrowIfNull(dy);
+        ArgumentNullException.ThrowIfNull(ids);
+
+        // aten::embedding_dense_backward(grad_output, indices, num_weights, padding_idx, scale_grad_by_freq)
+        return OperatorCall.Invoke("aten::embedding_dense_backward"u8,
+            [OperatorCall.Argument(dy), OperatorCall.Argument(ids), OperatorCall.Argument(vocabularySize), OperatorCall.Argument(-1L), OperatorCall.Argument(false)]);
+    }
+
     /// <summary>
     /// One step of AdamW over many tensors, in place and in one pass over memory each (PyTorch: <c>torch._fused_adamw_</c>). Per element, with g the gradient over
     /// <paramref name="gradientDivisor"/> and t the step: p ← p − lr·decay·p; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; p ← p − lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε).

@@ -28,6 +28,8 @@ internal static unsafe class OperatorCall
 
     public static ulong Argument(double value) => BitConverter.DoubleToUInt64Bits(value);
 
+    public static ulong Argument(long value) => (ulong)value;
+
     public static ulong Argument(bool value) => value ? 1UL : 0UL;
 
     public static ulong Optional(Tensor? tensor) => tensor is null ? 0 : Box(Argument(tensor));

@@ -14,6 +14,15 @@ public static unsafe class TensorMemory
         return address;
     }
 
+    /// <summary>A second handle of the same tensor, autograd's view of it included; it must be disposed by itself.</summary>
+    /// <param name="tensor">Any tensor.</param>
+    public static Tensor Share(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        Shim.Check(Shim.aoti_torch_new_tensor_handle(tensor.Handle, out nint copy), "a second handle of a tensor");
+        return Tensor.UnsafeCreateTensor(copy);
+    }
+
     /// <summary>The elements of a contiguous CPU tensor in place, row-major. Valid while the tensor lives: keep a reference to it.</summary>
     /// <param name="tensor">Of any shape; scalars give one element.</param>
     /// <typeparam name="T">The dtype's own type; or an unsigned integer of its size for the raw bits, as <see cref="ushort"/> for bfloat16.</typeparam>

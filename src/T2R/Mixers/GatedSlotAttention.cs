@@ -19,7 +19,7 @@ public sealed class GatedSlotAttention(
     GatedSlotAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor f_proj, Tensor g_norm, Tensor o_proj) : ITokenMixer
 {
     /// <inheritdoc />
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state)
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
@@ -32,12 +32,12 @@ public sealed class GatedSlotAttention(
         var s = g.expm1().neg();
 
         var carried = (GatedSlotLayerState?)state;
-        var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT);
+        var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT, tape);
         carried?.Replace(final);
-        o = RmsNorm.Apply(nn.functional.silu(o.reshape(batch, length, config.QuerySize)), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
-        return nn.functional.linear(o, o_proj).MoveToOuterDisposeScope();
+        o = RmsNorm.ApplyToSilu(o.reshape(batch, length, config.QuerySize), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
+        return Linear.Apply(o, o_proj, tape).MoveToOuterDisposeScope();
 
-        Tensor Heads(Tensor weight, int heads, int width) => nn.functional.linear(x_BTD, weight).view(batch, length, heads, width);
+        Tensor Heads(Tensor weight, int heads, int width) => Linear.Apply(x_BTD, weight, tape).view(batch, length, heads, width);
     }
 
     /// <inheritdoc />

@@ -1,3 +1,4 @@
+using T2R.Ops;
 using static TorchSharp.torch;
 
 namespace T2R.Mixers;
@@ -9,8 +10,9 @@ public interface ITokenMixer
     /// <param name="x_BTD">Normalised inputs, <c>[B, T, D]</c>.</param>
     /// <param name="context">What all layers share for these tokens.</param>
     /// <param name="state">Continued from and updated when given; when null the tokens start from nothing and nothing is kept.</param>
+    /// <param name="tape">Keeps or gives what was dear to compute; null for neither.</param>
     /// <returns><c>[B, T, D]</c>, in the inputs' dtype.</returns>
-    Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state);
+    Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null);
 
     /// <summary>An empty state for this mixer.</summary>
     /// <param name="batch">Sequences, B.</param>

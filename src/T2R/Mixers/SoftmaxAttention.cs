@@ -1,3 +1,4 @@
+using T2R.Ops;
 using static TorchSharp.torch;
 
 namespace T2R.Mixers;
@@ -11,7 +12,7 @@ namespace T2R.Mixers;
 public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor o_proj) : ITokenMixer
 {
     /// <inheritdoc />
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state)
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
@@ -26,9 +27,9 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Tensor q_pro
 
         var mask = context.Mask(config.SlidingWindow);
         var o = nn.functional.scaled_dot_product_attention(q, Repeat(k), Repeat(v), mask, 0, is_casual: mask is null && length > 1);
-        return nn.functional.linear(o.transpose(1, 2).reshape(batch, length, config.QuerySize), o_proj).MoveToOuterDisposeScope();
+        return Linear.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), o_proj, tape).MoveToOuterDisposeScope();
 
-        Tensor Heads(Tensor weight, int heads) => nn.functional.linear(x_BTD, weight).view(batch, length, heads, config.HeadDim);
+        Tensor Heads(Tensor weight, int heads) => Linear.Apply(x_BTD, weight, tape).view(batch, length, heads, config.HeadDim);
     }
 
     /// <inheritdoc />

@@ -39,30 +39,32 @@ public sealed class Block
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="context">What all layers share.</param>
     /// <param name="state">The mixer's state, updated; or null.</param>
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
+    /// <param name="tape">Records; or null.</param>
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null)
     {
         using var scope = NewDisposeScope();
-        return AfterMixer(x_BTD, Mix(x_BTD, context, state)).MoveToOuterDisposeScope();
+        var mixed_BTD = x_BTD + Mix(x_BTD, context, state, tape);
+        return FeedForward(mixed_BTD, tape).add_(mixed_BTD).MoveToOuterDisposeScope();
     }
 
     /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="context">What all layers share.</param>
     /// <param name="state">The mixer's state, updated; or null.</param>
-    public Tensor Mix(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
+    /// <param name="tape">Keeps or gives what was dear to compute; or null.</param>
+    public Tensor Mix(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null)
     {
         using var input_BTD = MixerInput(x_BTD);
-        return Mixer.Forward(input_BTD, context, state);
+        return Mixer.Forward(input_BTD, context, state, tape);
     }
 
-    /// <summary>The second half: adds the mixer's output, then the MLP's.</summary>
-    /// <param name="x_BTD">The residual stream before the block.</param>
-    /// <param name="mixer_BTD">What <see cref="Mix"/> gave.</param>
-    public Tensor AfterMixer(Tensor x_BTD, Tensor mixer_BTD)
+    /// <summary>The second half: what the MLP makes of the residual stream with the mixer's output in it, <c>[B, T, D]</c>, not yet added to it.</summary>
+    /// <param name="mixed_BTD">The residual stream after the first half.</param>
+    /// <param name="tape">As <see cref="Mlp.Forward"/> takes it.</param>
+    public Tensor FeedForward(Tensor mixed_BTD, Tape? tape = null)
     {
-        using var scope = NewDisposeScope();
-        var mixed_BTD = x_BTD + mixer_BTD;
-        return (mixed_BTD + Mlp.Forward(RmsNorm.Apply(mixed_BTD, _mlpNorm, _epsilon))).MoveToOuterDisposeScope();
+        using var input_BTD = RmsNorm.Apply(mixed_BTD, _mlpNorm, _epsilon);
+        return Mlp.Forward(input_BTD, tape);
     }
 
     /// <summary>What the mixer sees of the residual stream: its norm, <c>[B, T, D]</c>.</summary>

@@ -1,3 +1,4 @@
+using T2R.Ops;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -9,10 +10,7 @@ namespace T2R.Models;
 public sealed class Mlp(Tensor gate_proj, Tensor up_proj, Tensor down_proj)
 {
     /// <summary>Maps each token by itself, <c>[B, T, D]</c> → <c>[B, T, D]</c>.</summary>
-    public Tensor Forward(Tensor x_BTD)
-    {
-        using var scope = NewDisposeScope();
-        var gated_BTI = nn.functional.silu(nn.functional.linear(x_BTD, gate_proj)) * nn.functional.linear(x_BTD, up_proj);
-        return nn.functional.linear(gated_BTI, down_proj).MoveToOuterDisposeScope();
-    }
+    /// <param name="x_BTD">Normalised inputs.</param>
+    /// <param name="tape">As <see cref="SwiGlu"/> takes it: when it is replayed, the values returned must not be read.</param>
+    public Tensor Forward(Tensor x_BTD, Tape? tape = null) => SwiGlu.Apply(x_BTD, gate_proj, up_proj, down_proj, tape);
 }

@@ -1,5 +1,6 @@
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -10,29 +11,36 @@ namespace T2R.Training;
 /// block to the first, handing the gradient of each input to the block before. What lies below the lowest trained weight is run forward only. One micro-batch at a
 /// time.
 /// </summary>
-internal sealed class BlockwiseBackward
+internal sealed class BlockwiseBackward : IDisposable
 {
     private readonly CausalLM _model;
     private readonly RecomputePolicy _policy;
-    private readonly Gradients _gradients;
+    private readonly int _recorded;
+    private readonly GradientFlow _flow;
+    private readonly IBlockInputs _inputs;
     private readonly TrainedWeight? _embedding;
     private readonly List<TrainedWeight>[] _weights;
-    private readonly (Tensor Input, Tensor? Output)[] _kept;
+    private readonly BlockPass?[] _passes;
+    private readonly Tape?[] _tapes;
     private readonly int _lowest;
 
     /// <summary>Plans the backward.</summary>
     /// <param name="model">The model; its trained weights require gradients, no others do.</param>
     /// <param name="trained">The trained weights.</param>
-    /// <param name="policy">What to compute again.</param>
-    /// <param name="gradients">Receives the gradients.</param>
-    public BlockwiseBackward(CausalLM model, IReadOnlyList<TrainedWeight> trained, RecomputePolicy policy, Gradients gradients)
+    /// <param name="options">What to compute again, and where inputs wait.</param>
+    /// <param name="recorded">How many blocks, from the last on, record what a selective recomputation then takes.</param>
+    /// <param name="flow">Receives the gradients.</param>
+    public BlockwiseBackward(CausalLM model, IReadOnlyList<TrainedWeight> trained, TrainingOptions options, int recorded, GradientFlow flow)
     {
-        (_model, _policy, _gradients) = (model, policy, gradients);
+        (_model, _policy, _recorded, _flow) = (model, options.Recompute, recorded, flow);
+        int blocks = model.Blocks.Count;
         _embedding = trained.FirstOrDefault(w => w.Name == WeightLayout.Embedding);
-        _weights = [.. Enumerable.Range(0, model.Blocks.Count).Select(i => trained.Where(w => WeightLayout.IsOfBlock(i, w.Name)).ToList())];
-        _kept = new (Tensor, Tensor?)[_weights.Length];
+        _weights = [.. Enumerable.Range(0, blocks).Select(i => trained.Where(w => WeightLayout.IsOfBlock(i, w.Name)).ToList())];
+        (_passes, _tapes) = (new BlockPass?[blocks], new Tape?[blocks]);
         int first = Array.FindIndex(_weights, w => w.Count > 0);
-        _lowest = _embedding is not null ? 0 : first < 0 ? _weights.Length : first;
+        _lowest = _embedding is not null ? 0 : first < 0 ? blocks : first;
+        bool offload = options.OffloadInputs && _policy != RecomputePolicy.None && model.Device.type == TorchSharp.DeviceType.CUDA;
+        _inputs = offload ? new OffloadedInputs(_lowest, blocks) : new KeptInputs();
     }
 
     /// <summary>Whether any weight below the final norm is trained, so that <see cref="Backward"/> is needed at all.</summary>
@@ -41,26 +49,18 @@ internal sealed class BlockwiseBackward
     /// <summary>Ids <c>[B, T]</c> → the residual stream after the last block, <c>[B, T, D]</c>, cut off from the graph.</summary>
     public Tensor Forward(Tensor ids_BT, SequenceContext context)
     {
-        Tensor x_BTD;
-        using (no_grad())
+        using var _ = no_grad();
+        var x_BTD = _model.Embed(ids_BT);
+        for (int i = 0; i < _passes.Length; i++)
         {
-            x_BTD = _model.Embed(ids_BT);
-        }
-
-        for (int i = 0; i < _kept.Length; i++)
-        {
-            // The last block's backward comes at once, so it keeps its graph under either policy.
-            bool keepGraph = i >= _lowest && (_policy == RecomputePolicy.None || i == _kept.Length - 1);
-            using var _ = set_grad_enabled(keepGraph);
-            var input_BTD = Leaf(x_BTD, i);
-            var output_BTD = _model.Blocks[i].Forward(input_BTD, context);
-            x_BTD.Dispose();
-            _kept[i] = (input_BTD, keepGraph ? output_BTD : null);
-            x_BTD = keepGraph ? output_BTD.detach() : output_BTD;
+            var y_BTD = ForwardBlock(i, x_BTD, context);
             if (i < _lowest)
             {
-                input_BTD.Dispose();
+                x_BTD.Dispose();
             }
+
+            x_BTD = y_BTD;
+            _flow.Sample();
         }
 
         return x_BTD;
@@ -72,30 +72,84 @@ internal sealed class BlockwiseBackward
     /// <param name="context">The same context.</param>
     public void Backward(Tensor gradient_BTD, Tensor ids_BT, SequenceContext context)
     {
-        using var _ = enable_grad();
-        for (int i = _kept.Length - 1; i >= _lowest; i--)
+        gradient_BTD.DetachFromDisposeScope();
+        if (_policy != RecomputePolicy.None && _lowest < _passes.Length)
         {
-            using var scope = NewDisposeScope();
-            var (input_BTD, output_BTD) = _kept[i];
-            output_BTD ??= _model.Blocks[i].Forward(input_BTD, context);
-            Interop.Autograd.Backward([output_BTD], [gradient_BTD]);
-            gradient_BTD.Dispose();
-            output_BTD.Dispose();
-            gradient_BTD = input_BTD.requires_grad ? input_BTD.grad!.DetachFromDisposeScope() : gradient_BTD;
-            input_BTD.Dispose();
-            _gradients.Take(_weights[i]);
+            _inputs.Expect(_passes.Length - 1);
+        }
+
+        for (int i = _passes.Length - 1; i >= _lowest; i--)
+        {
+            gradient_BTD = BackwardBlock(i, gradient_BTD, context)!;
         }
 
         if (_embedding is not null)
         {
-            using var x_BTD = _model.Embed(ids_BT);
-            Interop.Autograd.Backward([x_BTD], [gradient_BTD]);
+            _flow.Expect([_embedding]);
+            _flow.Add(_embedding.Name, Interop.Dispatcher.EmbeddingBackward(gradient_BTD, ids_BT, _model.Config.VocabularySize));
             gradient_BTD.Dispose();
-            _gradients.Take([_embedding]);
+            _flow.Flush();
         }
     }
 
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _inputs.Dispose();
+        foreach (var pass in _passes)
+        {
+            pass?.Dispose();
+        }
+
+        foreach (var tape in _tapes)
+        {
+            tape?.Dispose();
+        }
+    }
+
+    // The input is kept, or taken over by the pass, from the lowest trained block on.
+    private Tensor ForwardBlock(int i, Tensor x_BTD, SequenceContext context)
+    {
+        var block = _model.Blocks[i];
+        if (i < _lowest)
+        {
+            return block.Forward(x_BTD, context);
+        }
+
+        if (_policy == RecomputePolicy.None)
+        {
+            _passes[i] = new BlockPass(block, x_BTD, NeedsInputGradient(i), context, tape: null);
+            return _passes[i]!.Output();
+        }
+
+        _tapes[i] = _policy == RecomputePolicy.Selective && i >= _passes.Length - _recorded ? Tape.Record() : null;
+        var y_BTD = block.Forward(x_BTD, context, tape: _tapes[i]);
+        _inputs.Keep(i, x_BTD);
+        return y_BTD;
+    }
+
+    private Tensor? BackwardBlock(int i, Tensor gradient_BTD, SequenceContext context)
+    {
+        using var scope = NewDisposeScope();
+        _flow.Expect(_weights[i]);
+        using var tape = _tapes[i] ?? Tape.Blank();
+        tape.Rewind();
+        using var pass = _passes[i] ?? new BlockPass(_model.Blocks[i], _inputs.Take(i), NeedsInputGradient(i), context, tape);
+        (_passes[i], _tapes[i]) = (null, null);
+        gradient_BTD = pass.MlpBackward(gradient_BTD);
+        Pass(_weights[i]);
+        var below_BTD = pass.MixerBackward(gradient_BTD);
+        Pass(_weights[i]);
+        return below_BTD;
+    }
+
+    private void Pass(List<TrainedWeight> weights)
+    {
+        _flow.Take(weights);
+        _flow.Sample();
+        _flow.Flush();
+    }
+
     // The input of the lowest block needs no gradient unless the embedding does.
-    private Tensor Leaf(Tensor x_BTD, int block) =>
-        x_BTD.detach().requires_grad_(block > _lowest || (block == _lowest && _embedding is not null));
+    private bool NeedsInputGradient(int block) => block > _lowest || (block == _lowest && _embedding is not null);
 }

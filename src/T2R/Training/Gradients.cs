@@ -9,6 +9,7 @@ namespace T2R.Training;
 /// </summary>
 public sealed class Gradients : IDisposable
 {
+    private const long NormElements = 1L << 24;
     private readonly Dictionary<string, Tensor> _sums = [];
 
     /// <summary>The gradient of a weight, or null when none came.</summary>
@@ -31,23 +32,6 @@ public sealed class Gradients : IDisposable
         gradient.Dispose();
     }
 
-    /// <summary>Adds aᵀ b, as a linear map's weight gets it: a <c>[N, out]</c>, b <c>[N, in]</c>.</summary>
-    /// <param name="name">T2R's name of the weight.</param>
-    /// <param name="a_NO">The gradient of what the map gave.</param>
-    /// <param name="b_NI">What the map read.</param>
-    public void AddProduct(string name, Tensor a_NO, Tensor b_NI)
-    {
-        using var _ = no_grad();
-        using var a_ON = a_NO.t();
-        if (_sums.TryGetValue(name, out var sum) && sum.dtype == a_NO.dtype && sum.dtype is ScalarType.Float32 or ScalarType.Float64)
-        {
-            sum!.addmm_(a_ON, b_NI, 1, 1);
-            return;
-        }
-
-        Add(name, a_ON.matmul(b_NI));
-    }
-
     /// <summary>Takes what a backward left on weights.</summary>
     /// <param name="weights">The weights; afterwards their <c>grad</c> is null.</param>
     public void Take(IEnumerable<TrainedWeight> weights)
@@ -62,18 +46,13 @@ public sealed class Gradients : IDisposable
         }
     }
 
-    /// <summary>The norm of all gradients together; squares are summed in fp32 within a tensor and in fp64 over tensors.</summary>
-    public double Norm()
+    /// <summary>The sum of all squares, an fp64 scalar on the device, or null when there are no gradients; squares are summed in fp32 within a tensor and in fp64 over tensors.</summary>
+    public Tensor? SquaredNorm()
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        if (_sums.Count == 0)
-        {
-            return 0;
-        }
-
-        var norms = _sums.Values.Select(g => linalg.vector_norm(g.to(Accumulator(g.dtype)), 2).to(ScalarType.Float64));
-        return stack(norms).square().sum().sqrt().item<double>();
+        var squares = _sums.Values.SelectMany(Squares).ToList();
+        return squares.Count == 0 ? null : stack(squares).sum().MoveToOuterDisposeScope();
     }
 
     /// <summary>Forgets all, for the next step.</summary>
@@ -89,6 +68,20 @@ public sealed class Gradients : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => Clear();
+
+    // Of parts, so that the fp32 copy of a half type stays small.
+    private static IEnumerable<Tensor> Squares(Tensor gradient)
+    {
+        using var flat = gradient.flatten();
+        for (long start = 0; start < flat.shape[0]; start += NormElements)
+        {
+            using var part = flat.narrow(0, start, Math.Min(NormElements, flat.shape[0] - start));
+            using var wide = part.to(Accumulator(part.dtype));
+            using var norm = linalg.vector_norm(wide, 2);
+            using var norm64 = norm.to(ScalarType.Float64);
+            yield return norm64.square();
+        }
+    }
 
     private Tensor Wide(string name, Tensor sum)
     {

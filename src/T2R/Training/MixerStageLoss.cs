@@ -15,13 +15,13 @@ internal sealed class MixerStageLoss : IStageLoss
     private readonly TrainingOptions _options;
     private readonly CausalLM _model;
     private readonly CausalLM _teacher;
-    private readonly Gradients _gradients;
+    private readonly GradientFlow _flow;
     private readonly List<TrainedWeight>[] _weights;
     private readonly int[] _layers;
 
-    public MixerStageLoss(TrainingOptions options, CausalLM model, CausalLM teacher, IReadOnlyList<TrainedWeight> trained, Gradients gradients)
+    public MixerStageLoss(TrainingOptions options, CausalLM model, CausalLM teacher, IReadOnlyList<TrainedWeight> trained, GradientFlow flow)
     {
-        (_options, _model, _teacher, _gradients) = (options, model, teacher, gradients);
+        (_options, _model, _teacher, _flow) = (options, model, teacher, flow);
         _weights = [.. Enumerable.Range(0, model.Blocks.Count).Select(i => trained.Where(w => WeightLayout.IsOfBlock(i, w.Name)).ToList())];
         _layers = [.. NewMixers(model.Config, teacher.Config).Where(i => _weights[i].Count > 0)];
     }
@@ -48,18 +48,24 @@ internal sealed class MixerStageLoss : IStageLoss
                 Imitate(i, x_BTD, target_BTD, context, scale, loss);
             }
 
-            var y_BTD = _teacher.Blocks[i].AfterMixer(x_BTD, target_BTD).DetachFromDisposeScope();
-            x_BTD.Dispose();
-            x_BTD = y_BTD;
+            x_BTD.add_(target_BTD);
+            x_BTD.add_(_teacher.Blocks[i].FeedForward(x_BTD));
         }
 
         x_BTD.Dispose();
         return loss;
     }
 
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        // Nothing outlives a backward.
+    }
+
     private void Imitate(int layer, Tensor x_BTD, Tensor target_BTD, SequenceContext context, double scale, StepLoss loss)
     {
         using var scope = NewDisposeScope();
+        _flow.Expect(_weights[layer]);
         var block = _model.Blocks[layer];
         var input_BTD = block.MixerInput(x_BTD);
         Tensor y_BTD;
@@ -76,7 +82,9 @@ internal sealed class MixerStageLoss : IStageLoss
         // ∂ mean(d²)/power / ∂y = 2 d / (n · power)
         double factor = 2 * scale / (_layers.Length * (double)difference_BTD.numel());
         Interop.Autograd.Backward([y_BTD], [(difference_BTD * (factor / power)).to(y_BTD.dtype)]);
-        _gradients.Take(_weights[layer]);
+        _flow.Take(_weights[layer]);
+        _flow.Sample();
+        _flow.Flush();
     }
 
     private static Tensor Wide(Tensor t) => t.dtype == ScalarType.Float64 ? t : t.to(ScalarType.Float32);

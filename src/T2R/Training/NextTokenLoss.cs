@@ -13,25 +13,25 @@ namespace T2R.Training;
 /// </summary>
 internal sealed class NextTokenLoss
 {
-    // Large enough for full-speed matrix products, small enough for a processor's cache: 4 MiB of logits on a CPU, 256 MiB on a card.
-    internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 26;
+    // Large enough for full-speed matrix products, small enough for a processor's cache: 4 MiB of logits on a CPU, 128 MiB on a card.
+    internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 25;
     private const long NoPrediction = -100;
     private readonly CausalLM _model;
     private readonly CausalLM? _teacher;
     private readonly DistillationOptions _distillation;
-    private readonly Gradients _gradients;
+    private readonly GradientFlow _flow;
     private readonly TrainedWeight? _norm;
     private readonly string? _headName;
 
     /// <summary>Plans the loss.</summary>
     /// <param name="model">The student.</param>
     /// <param name="trained">The trained weights.</param>
-    /// <param name="gradients">Receives the gradients of norm and head.</param>
+    /// <param name="flow">Receives the gradients of norm and head.</param>
     /// <param name="teacher">Whom to follow, of the same vocabulary; or null.</param>
     /// <param name="distillation">How; needed with a teacher.</param>
-    public NextTokenLoss(CausalLM model, IReadOnlyList<TrainedWeight> trained, Gradients gradients, CausalLM? teacher, DistillationOptions? distillation)
+    public NextTokenLoss(CausalLM model, IReadOnlyList<TrainedWeight> trained, GradientFlow flow, CausalLM? teacher, DistillationOptions? distillation)
     {
-        (_model, _gradients, _teacher) = (model, gradients, teacher);
+        (_model, _flow, _teacher) = (model, flow, teacher);
         _distillation = distillation ?? new DistillationOptions { Weight = 0 };
         _norm = trained.FirstOrDefault(w => w.Name == WeightLayout.Norm);
         string head = model.Config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head;
@@ -57,6 +57,7 @@ internal sealed class NextTokenLoss
         next_N = next_N.flatten();
 
         var gradient_ND = empty_like(x_ND);
+        Tensor? head_VD = null;
         var crossEntropy = zeros(1, ScalarType.Float64, x_BTD.device);
         var divergence = zeros(1, ScalarType.Float64, x_BTD.device);
         long chunk = Math.Max(1, (x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits) / _model.Config.VocabularySize);
@@ -64,11 +65,13 @@ internal sealed class NextTokenLoss
         {
             using var chunkScope = NewDisposeScope();
             Tensor Rows(Tensor t) => t.narrow(0, start, Math.Min(chunk, t.shape[0] - start));
-            var (ce, kl) = Chunk(Rows(x_ND), teacher_ND is null ? null : Rows(teacher_ND), Rows(next_N), scale / predictions, Rows(gradient_ND));
+            var (ce, kl) = Chunk(Rows(x_ND), teacher_ND is null ? null : Rows(teacher_ND), Rows(next_N), scale / predictions, Rows(gradient_ND), ref head_VD);
             crossEntropy.add_(ce);
             divergence.add_(kl ?? 0);
+            _flow.Sample();
         }
 
+        HandOver(head_VD);
         loss.Add("cross_entropy", 1 - _distillation.Weight, crossEntropy / predictions);
         if (teacher_BTD is not null)
         {
@@ -78,8 +81,8 @@ internal sealed class NextTokenLoss
         return gradient_ND.view_as(x_BTD).MoveToOuterDisposeScope();
     }
 
-    // Sums over the chunk's predictions; the gradient is written into gradient_nD.
-    private (Tensor CrossEntropy, Tensor? Divergence) Chunk(Tensor x_nD, Tensor? teacher_nD, Tensor next_n, double scale, Tensor gradient_nD)
+    // Sums over the chunk's predictions; the gradients are written into gradient_nD and added to headGradient_VD.
+    private (Tensor CrossEntropy, Tensor? Divergence) Chunk(Tensor x_nD, Tensor? teacher_nD, Tensor next_n, double scale, Tensor gradient_nD, ref Tensor? headGradient_VD)
     {
         var leaf_nD = x_nD.detach().requires_grad_(true);
         Tensor normed_nD;
@@ -89,7 +92,7 @@ internal sealed class NextTokenLoss
         }
 
         var head_VD = _model.HeadWeight;
-        var logits_nV = Wide(nn.functional.linear(normed_nD, head_VD));
+        var logits_nV = Wide(nn.functional.linear(normed_nD.detach(), head_VD));
         var predicts_n1 = next_n.ne(NoPrediction).unsqueeze(1);
         var next_n1 = next_n.clamp_min(0).unsqueeze(1);
 
@@ -102,6 +105,7 @@ internal sealed class NextTokenLoss
             (divergence, towardTeacher_nV) = Teacher(logits_nV, teacher_nD, predicts_n1);
         }
 
+        logits_nV.Dispose();
         var gradient_nV = logp_nV.exp_();
         gradient_nV.scatter_add_(1, next_n1, full([next_n1.shape[0], 1], -1.0, gradient_nV.dtype, gradient_nV.device));
         gradient_nV.mul_(predicts_n1.to(gradient_nV.dtype).mul_(scale * (1 - _distillation.Weight)));
@@ -113,13 +117,28 @@ internal sealed class NextTokenLoss
         var narrow_nV = gradient_nV.to(head_VD.dtype);
         if (_headName is not null)
         {
-            _gradients.AddProduct(_headName, narrow_nV, normed_nD.detach());
+            Ops.Linear.AccumulateWeightGradient(ref headGradient_VD, narrow_nV, normed_nD.detach());
         }
 
         Interop.Autograd.Backward([normed_nD], [narrow_nV.matmul(head_VD)]);
         gradient_nD.copy_(leaf_nD.grad!);
-        _gradients.Take(_norm is null ? [] : [_norm]);
         return (crossEntropy, divergence);
+    }
+
+    // The gradients that the last micro-batch left; a tied head's weight waits for the embedding's share.
+    private void HandOver(Tensor? head_VD)
+    {
+        _flow.Take(_norm is null ? [] : [_norm]);
+        if (head_VD is not null && _model.Config.TieWordEmbeddings)
+        {
+            _flow.AddEarly(_headName!, head_VD);
+        }
+        else if (head_VD is not null)
+        {
+            _flow.Add(_headName!, head_VD);
+        }
+
+        _flow.Flush();
     }
 
     // τ² KL, summed, and its gradient with respect to the student's logits.
@@ -135,5 +154,16 @@ internal sealed class NextTokenLoss
         return (divergence, logp_nV.exp_().sub_(q_nV).mul_(mask_n1.mul_(temperature)));
     }
 
-    private static Tensor Wide(Tensor t) => t.dtype == ScalarType.Float64 ? t : t.to(ScalarType.Float32);
+    private static Tensor Wide(Tensor t)
+    {
+        if (t.dtype is ScalarType.Float64 or ScalarType.Float32)
+        {
+            return t;
+        }
+
+        using (t)
+        {
+            return t.to(ScalarType.Float32);
+        }
+    }
 }

@@ -17,10 +17,11 @@ internal sealed class StageRun : IDisposable
         }
 
         Optimizer = new AdamW(options.Optimizer, _trained);
+        Flow = new GradientFlow(gradients, options.Optimizer.InBackward ? Optimizer : null, inputs.Model.Device);
         Loss = plan.Stage.Objective switch
         {
-            StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, gradients),
-            StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, gradients),
+            StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, inputs.Model.Config.Layers, Flow),
+            StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
             var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
         };
     }
@@ -31,12 +32,17 @@ internal sealed class StageRun : IDisposable
     /// <summary>The optimizer of the trained weights.</summary>
     public IOptimizer Optimizer { get; }
 
+    /// <summary>Where the gradients go.</summary>
+    public GradientFlow Flow { get; }
+
     /// <summary>What is minimised.</summary>
     public IStageLoss Loss { get; }
 
     /// <inheritdoc />
     public void Dispose()
     {
+        Loss.Dispose();
+        Flow.Dispose();
         Optimizer.Dispose();
         foreach (var weight in _trained)
         {

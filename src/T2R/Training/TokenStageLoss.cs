@@ -14,12 +14,12 @@ internal sealed class TokenStageLoss : IStageLoss
     private readonly BlockwiseBackward _blocks;
     private readonly NextTokenLoss _loss;
 
-    public TokenStageLoss(TrainingOptions options, CausalLM model, CausalLM? teacher, IReadOnlyList<TrainedWeight> trained, Gradients gradients)
+    public TokenStageLoss(TrainingOptions options, CausalLM model, CausalLM? teacher, IReadOnlyList<TrainedWeight> trained, int recorded, GradientFlow flow)
     {
         _options = options;
         _teacher = options.Distillation is { Weight: > 0 } ? teacher : null;
-        _blocks = new BlockwiseBackward(model, trained, options.Recompute, gradients);
-        _loss = new NextTokenLoss(model, trained, gradients, _teacher, _teacher is null ? null : options.Distillation);
+        _blocks = new BlockwiseBackward(model, trained, options, recorded, flow);
+        _loss = new NextTokenLoss(model, trained, flow, _teacher, _teacher is null ? null : options.Distillation);
     }
 
     /// <inheritdoc />
@@ -41,6 +41,9 @@ internal sealed class TokenStageLoss : IStageLoss
 
         return loss;
     }
+
+    /// <inheritdoc />
+    public void Dispose() => _blocks.Dispose();
 
     // Its logits are made chunk by chunk beside the student's.
     private Tensor? TeacherResidual(Tensor ids_BT, SequenceContext context)

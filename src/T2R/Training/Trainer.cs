@@ -71,10 +71,12 @@ public sealed class Trainer : IDisposable
             StopIfAsked(cancellation);
             EnterStage(_state.Step);
             _report!.StepBegins();
+            double learningRate = _schedule.At(_state.Step);
+            BeginStepInBackward(learningRate);
             var (loss, parts) = AccumulateGradients();
-            double norm = _gradients.Norm();
+            double norm = _stage!.Flow.Norm();
             StopIfNotFinite(loss, norm);
-            double learningRate = UpdateWeights(norm);
+            EndStep(learningRate, norm);
             _report.StepEnds(_state, loss, parts, learningRate, norm);
             EvaluateIfDue();
             SaveIfDue();
@@ -187,17 +189,35 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private double UpdateWeights(double norm)
+    // The norm that clipping needs is that of the step before: this step's is known when its weights have moved. The first step is not clipped.
+    private void BeginStepInBackward(double learningRate)
     {
-        double clip = _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
-        double learningRate = _schedule.At(_state.Step);
-        _stage!.Optimizer.BeginStep(learningRate, clip);
-        _stage.Optimizer.Update(_gradients);
-        _stage.Optimizer.EndStep();
-        _gradients.Clear();
-        _state = _state with { Step = _state.Step + 1, Tokens = _state.Tokens + _options.TokensPerStep, OptimizerSteps = _stage.Optimizer.Steps };
-        return learningRate;
+        if (_stage!.Flow.StepsInBackward)
+        {
+            _stage.Optimizer.BeginStep(learningRate, Clip(_state.GradientNorm));
+        }
     }
+
+    private void EndStep(double learningRate, double norm)
+    {
+        if (!_stage!.Flow.StepsInBackward)
+        {
+            _stage.Optimizer.BeginStep(learningRate, Clip(norm));
+            _stage.Optimizer.Update(_gradients);
+            _gradients.Clear();
+        }
+
+        _stage.Optimizer.EndStep();
+        _state = _state with
+        {
+            Step = _state.Step + 1,
+            Tokens = _state.Tokens + _options.TokensPerStep,
+            OptimizerSteps = _stage.Optimizer.Steps,
+            GradientNorm = norm,
+        };
+    }
+
+    private double Clip(double norm) => _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
 
     private void EvaluateIfDue()
     {

@@ -26,6 +26,9 @@ internal sealed record TrainingState
     /// <summary>Steps of the stage's optimizer.</summary>
     public required long OptimizerSteps { get; init; }
 
+    /// <summary>Of the last step, all gradients together, before clipping; 0 before the first.</summary>
+    public double GradientNorm { get; init; }
+
     /// <summary>Time spent.</summary>
     public required double ElapsedSeconds { get; init; }
 

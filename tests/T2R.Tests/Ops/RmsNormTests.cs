@@ -8,20 +8,24 @@ namespace T2R.Tests.Ops;
 public class RmsNormTests
 {
     [Theory]
-    [InlineData(ScalarType.Float64, 1e-12)]
-    [InlineData(ScalarType.Float32, 1e-5)]
-    [InlineData(ScalarType.BFloat16, 1e-2)]
-    public void Output_and_gradients_are_those_of_the_formula(ScalarType dtype, double tolerance)
+    [InlineData(ScalarType.Float64, false, 1e-12)]
+    [InlineData(ScalarType.Float32, false, 1e-5)]
+    [InlineData(ScalarType.BFloat16, false, 1e-2)]
+    [InlineData(ScalarType.Float64, true, 1e-12)]
+    [InlineData(ScalarType.Float32, true, 1e-5)]
+    [InlineData(ScalarType.BFloat16, true, 1e-2)]
+    public void Output_and_gradients_are_those_of_the_formula(ScalarType dtype, bool silu, double tolerance)
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(3, CPU);
         Tensor Draw(params long[] shape) => empty(shape, ScalarType.Float64).normal_(0, 1, generator).to(dtype);
         var (x, weight, dy) = (Draw(2, 5, 24).requires_grad_(), (Draw(24) + 1).detach().requires_grad_(), Draw(2, 5, 24));
-        var y = RmsNorm.Apply(x, weight, 1e-3);
+        var y = silu ? RmsNorm.ApplyToSilu(x, weight, 1e-3) : RmsNorm.Apply(x, weight, 1e-3);
         Autograd.Backward([y], [dy]);
 
         var (wideX, wideWeight) = (x.detach().to(ScalarType.Float64).requires_grad_(), weight.detach().to(ScalarType.Float64).requires_grad_());
-        var expected = wideX / (wideX.square().mean([-1], keepdim: true) + 1e-3).sqrt() * wideWeight;
+        var u = silu ? nn.functional.silu(wideX) : wideX;
+        var expected = u / (u.square().mean([-1], keepdim: true) + 1e-3).sqrt() * wideWeight;
         Autograd.Backward([expected], [dy.to(ScalarType.Float64)]);
 
         Assert.Equal(dtype, y.dtype);
@@ -30,6 +34,19 @@ public class RmsNormTests
         Near(wideWeight.grad!, weight.grad!);
 
         void Near(Tensor reference, Tensor actual) => Assert.InRange(((actual.to(ScalarType.Float64) - reference).norm() / reference.norm()).item<double>(), 0, tolerance);
+    }
+
+    [Fact]
+    public void Many_rows_are_taken_in_parts_without_a_difference()
+    {
+        using var scope = NewDisposeScope();
+        var x = randn(2, 3, 1 << 21, ScalarType.Float64).requires_grad_();
+        var weight = ones(1 << 21, ScalarType.Float64).requires_grad_();
+        Autograd.Backward([RmsNorm.Apply(x, weight, 1e-5)], [x.detach()]);
+        var (row, rowWeight) = (x.detach()[1, 2].unsqueeze(0).requires_grad_(), weight.detach().clone().requires_grad_());
+        Autograd.Backward([RmsNorm.Apply(row, rowWeight, 1e-5)], [row.detach()]);
+        Assert.True(x.grad![1, 2].allclose(row.grad![0], 1e-12, 1e-12));
+        Assert.True(weight.grad!.allclose((x.detach().square() * (x.detach().square().mean([-1], keepdim: true) + 1e-5).rsqrt()).sum([0, 1]), 1e-10, 1e-10));
     }
 
     [Fact]

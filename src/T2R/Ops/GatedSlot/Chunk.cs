@@ -16,7 +16,10 @@ namespace T2R.Ops.GatedSlot;
 /// </summary>
 internal static class Chunk
 {
-    private const long ChunkLength = 64, SubLength = 16;
+    /// <summary>Tokens of a chunk.</summary>
+    internal const long Length = 64;
+
+    private const long SubLength = 16;
 
     // Shapes: B batch, N key-value heads, G query heads of one, L chunks, C tokens of a chunk, S sub-chunks of it, c tokens of a sub-chunk.
     internal static (Tensor Output, GatedSlotState Final) Apply(
@@ -24,7 +27,7 @@ internal static class Chunk
     {
         var (dtype, length, heads, keyDim) = (initial.Keys.dtype, q_BTHK.shape[1], k_BTNK.shape[2], k_BTNK.shape[3]);
         long padded = (length + SubLength - 1) / SubLength * SubLength;
-        long chunk = Math.Min(ChunkLength, padded);
+        long chunk = Math.Min(Length, padded);
         padded = (length + chunk - 1) / chunk * chunk;
         long sub = chunk / SubLength;
 

@@ -1,0 +1,98 @@
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Ops;
+using static TorchSharp.torch;
+
+namespace T2R.Training;
+
+/// <summary>
+/// One block's forward with its graph, cut in two at the residual stream between mixer and MLP, so that the MLP's gradients are done with before the mixer's backward
+/// begins. With x the block's input, m = x + mixer(x) and y = m + mlp(m)
+/// <code>
+/// dm = dy + (∂ mlp/∂m)ᵀ dy        dx = dm + (∂ mixer/∂x)ᵀ dm
+/// </code>
+/// </summary>
+internal sealed class BlockPass : IDisposable
+{
+    private readonly Tensor _input_BTD;
+    private readonly Tensor _mixer_BTD;
+    private readonly Tensor _mixed_BTD;
+    private readonly Tensor _mlp_BTD;
+
+    /// <summary>Runs the block.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="input_BTD">Its input; taken over.</param>
+    /// <param name="needsInputGradient">Whether the gradient of the input is wanted.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="tape">A tape that is replayed, when <see cref="Output"/> is not wanted; null when it is.</param>
+    public BlockPass(Block block, Tensor input_BTD, bool needsInputGradient, SequenceContext context, Tape? tape)
+    {
+        using var _ = enable_grad();
+        _input_BTD = input_BTD.detach().requires_grad_(needsInputGradient).DetachFromDisposeScope();
+        input_BTD.Dispose();
+        _mixer_BTD = block.Mix(_input_BTD, context, tape: tape).DetachFromDisposeScope();
+        using (no_grad())
+        {
+            // In the mixer's own memory: no backward reads what a block's last product gave.
+            _mixed_BTD = _mixer_BTD.detach().add_(_input_BTD).requires_grad_(true).DetachFromDisposeScope();
+        }
+
+        _mlp_BTD = block.FeedForward(_mixed_BTD, tape).DetachFromDisposeScope();
+    }
+
+    /// <summary>The block's output, cut off from the graph, <c>[B, T, D]</c>.</summary>
+    public Tensor Output()
+    {
+        using var _ = no_grad();
+        return _mixed_BTD + _mlp_BTD;
+    }
+
+    /// <summary>The MLP's backward.</summary>
+    /// <param name="gradient_BTD">dy; taken over.</param>
+    /// <returns>dm.</returns>
+    public Tensor MlpBackward(Tensor gradient_BTD)
+    {
+        Interop.Autograd.Backward([_mlp_BTD], [gradient_BTD]);
+        _mlp_BTD.Dispose();
+        return Sum(gradient_BTD, _mixed_BTD);
+    }
+
+    /// <summary>The mixer's backward.</summary>
+    /// <param name="gradient_BTD">dm; taken over.</param>
+    /// <returns>dx; null when it is not wanted.</returns>
+    public Tensor? MixerBackward(Tensor gradient_BTD)
+    {
+        _mixed_BTD.Dispose();
+        if (_mixer_BTD.requires_grad)
+        {
+            Interop.Autograd.Backward([_mixer_BTD], [gradient_BTD]);
+        }
+
+        _mixer_BTD.Dispose();
+        if (_input_BTD.requires_grad)
+        {
+            return Sum(gradient_BTD, _input_BTD);
+        }
+
+        gradient_BTD.Dispose();
+        return null;
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        _input_BTD.Dispose();
+        _mixer_BTD.Dispose();
+        _mixed_BTD.Dispose();
+        _mlp_BTD.Dispose();
+    }
+
+    // What came straight through the residual stream and what came through the branch.
+    private static Tensor Sum(Tensor gradient_BTD, Tensor leaf_BTD)
+    {
+        using var _ = no_grad();
+        using var branch_BTD = leaf_BTD.grad!;
+        leaf_BTD.grad = null;
+        return gradient_BTD.add_(branch_BTD).DetachFromDisposeScope();
+    }
+}

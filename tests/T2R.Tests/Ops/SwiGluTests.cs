@@ -1,0 +1,80 @@
+using T2R.Ops;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Ops;
+
+public class SwiGluTests
+{
+    [Theory]
+    [InlineData(7, 12, 20, false)]
+    [InlineData(7, 12, 20, true)]
+    [InlineData(33, 4, 1 << 20, false)]
+    [InlineData(33, 4, 1 << 20, true)]
+    public void Values_and_gradients_are_those_of_the_formula(int rows, int width, int inner, bool replayed)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(rows);
+        Tensor[] inputs = [randn(rows, width, ScalarType.Float64), Weight(inner, width), Weight(inner, width), Weight(width, inner)];
+        var dy = randn(rows, width, ScalarType.Float64);
+        var (y, expected) = Differentiate(inputs, dy, x => nn.functional.linear(nn.functional.silu(nn.functional.linear(x[0], x[1])) * nn.functional.linear(x[0], x[2]), x[3]));
+        var (actualY, actual) = Differentiate(inputs, dy, x => replayed ? Replayed(x) : SwiGlu.Apply(x[0], x[1], x[2], x[3]));
+        Assert.All(actual.Zip(expected), p => Assert.InRange(((p.First - p.Second).norm() / p.Second.norm()).item<double>(), 0, 1e-12));
+        if (!replayed)
+        {
+            Assert.InRange(((actualY - y).norm() / y.norm()).item<double>(), 0, 1e-12);
+        }
+
+        using var off = no_grad();
+        Assert.InRange(((SwiGlu.Apply(inputs[0], inputs[1], inputs[2], inputs[3]) - y).norm() / y.norm()).item<double>(), 0, 1e-12);
+    }
+
+    [Fact]
+    public void A_blank_tape_gives_the_gradients_too_and_nothing_is_left()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] inputs = [randn(5, 6), Weight(8, 6).to(ScalarType.Float32), Weight(8, 6).to(ScalarType.Float32), Weight(6, 8).to(ScalarType.Float32)];
+        var dy = randn(5, 6);
+        Tensor[] Gradients(Func<Tensor[], Tensor> apply) => Differentiate(inputs, dy, apply).Gradients;
+        var expected = Gradients(x => SwiGlu.Apply(x[0], x[1], x[2], x[3]));
+        long before = Tensor.TotalCount;
+        for (int i = 0; i < 3; i++)
+        {
+            using var inner = NewDisposeScope();
+            using var tape = Tape.Blank();
+            Assert.Equal(0, tape.ByteCount);
+            var actual = Gradients(x => SwiGlu.Apply(x[0], x[1], x[2], x[3], tape));
+            Assert.All(actual.Zip(expected), p => Assert.True(p.First.equal(p.Second).all().item<bool>()));
+        }
+
+        Assert.InRange(Tensor.TotalCount - before, 0, 6);
+    }
+
+    // As a block does: a forward that records, then one that takes.
+    internal static Tensor Replay(Func<Tape, Tensor> apply)
+    {
+        using var tape = Tape.Record();
+        using (no_grad())
+        {
+            apply(tape).Dispose();
+        }
+
+        Assert.True(tape.ByteCount > 0);
+        tape.Rewind();
+        var replayed = apply(tape);
+        Assert.Equal(0, tape.ByteCount);
+        return replayed;
+    }
+
+    private static Tensor Replayed(Tensor[] x) => Replay(tape => SwiGlu.Apply(x[0], x[1], x[2], x[3], tape));
+
+    private static Tensor Weight(long rows, long columns) => randn(rows, columns, ScalarType.Float64) / Math.Sqrt(columns);
+
+    private static (Tensor Output, Tensor[] Gradients) Differentiate(Tensor[] inputs, Tensor dy, Func<Tensor[], Tensor> apply)
+    {
+        Tensor[] leaves = [.. inputs.Select(x => x.detach().clone().requires_grad_())];
+        var y = apply(leaves);
+        autograd.backward([y], [dy]);
+        return (y.detach(), [.. leaves.Select(x => x.grad!)]);
+    }
+}
