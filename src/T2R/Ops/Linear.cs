@@ -21,7 +21,7 @@ public sealed class Linear : SafeFunction<Linear>
         }
 
         using var kept = tape.Take();
-        return kept is null ? nn.functional.linear(x, weight) : Call(x, weight, kept)[0];
+        return kept is null ? nn.functional.linear(x, weight) : Call(x, weight, new[] { kept })[0];
     }
 
     /// <summary>Adds the weight's gradient from some rows, dW ← dW + dyᵀ x, rounded to their dtype.</summary>
@@ -41,11 +41,12 @@ public sealed class Linear : SafeFunction<Linear>
         }
     }
 
+    // What was kept comes in an array, for autograd takes a tensor that comes in and goes out for a view.
     /// <inheritdoc />
     protected override List<Tensor> ComputeOutputs(autograd.AutogradContext context, object?[] inputs)
     {
         context.save_for_backward([(Tensor)inputs[0]!, (Tensor)inputs[1]!]);
-        return [(Tensor)inputs[2]!];
+        return [.. (Tensor[])inputs[2]!];
     }
 
     /// <inheritdoc />

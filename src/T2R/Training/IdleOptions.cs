@@ -14,6 +14,11 @@ internal static class IdleOptions
             yield return "training.evaluate_every has no effect: there is no held-out text.";
         }
 
+        if (options.OffloadInputs && options.Recompute == RecomputePolicy.None)
+        {
+            yield return "training.offload_inputs has no effect: with recompute none, blocks keep their graphs, inputs and all.";
+        }
+
         if (options.Distillation is { } distillation && (distillation.Weight == 0 || stages.All(s => s.Stage.Objective == StageObjective.Mixers)))
         {
             yield return $"training.distillation has no effect: {(distillation.Weight == 0 ? "its weight is 0" : "no stage has the objective tokens")}.";

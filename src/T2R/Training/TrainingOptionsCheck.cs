@@ -26,6 +26,12 @@ internal static class TrainingOptionsCheck
         Within("optimizer.weight_decay", options.Optimizer.WeightDecay, 0, 10);
         Within("distillation.weight", options.Distillation?.Weight ?? 0, 0, 1);
         Within("distillation.temperature", options.Distillation?.Temperature ?? 1, 0.01, 100);
+        if (options.Optimizer.InBackward && options.AccumulationSteps > 1)
+        {
+            problems.Add(
+                $"training.optimizer.in_backward excludes accumulation: a weight that has moved cannot wait for more gradients, and training.accumulation_steps is {options.AccumulationSteps}. Make it 1 with a larger micro_batch_size, or in_backward false.");
+        }
+
         Groups(options, model, problems);
         Stages(options, model, problems);
 

@@ -24,13 +24,13 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
         {
             using var keys = tape!.Take();
             using var values = tape.Take();
-            var kept = Call(q, k, v, s, g, initial.Keys, initial.Values, documentStarts, segment, output, keys, values);
+            var kept = Call(q, k, v, s, g, initial.Keys, initial.Values, documentStarts, segment, new Results(output, keys!, values!));
             return (kept[0], new GatedSlotState(kept[1], kept[2]));
         }
 
         if (torch.is_grad_enabled() && Array.Exists([q, k, v, s, g, initial.Keys, initial.Values], x => x.requires_grad))
         {
-            var outputs = Call(q, k, v, s, g, initial.Keys, initial.Values, documentStarts, segment, null, null, null);
+            var outputs = Call(q, k, v, s, g, initial.Keys, initial.Values, documentStarts, segment, null);
             return (outputs[0], new GatedSlotState(outputs[1], outputs[2]));
         }
 
@@ -51,9 +51,7 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
         Tensor Input(int i) => (Tensor)inputs[i]!;
         var (q, k, v, s, g, documentStarts) = (Input(0), Input(1), Input(2), Input(3), Input(4), (Tensor?)inputs[7]);
         long segment = (long)inputs[8]!;
-        var results = inputs[9] is Tensor output
-            ? new Results(output, Input(10), Input(11))
-            : Forward(q, k, v, s, g, new GatedSlotState(Input(5), Input(6)), documentStarts, segment);
+        var results = inputs[9] as Results ?? Forward(q, k, v, s, g, new GatedSlotState(Input(5), Input(6)), documentStarts, segment);
         context.save_for_backward([q, k, v, s, g, documentStarts, results.Keys, results.Values]);
         context.save_data(nameof(segment), segment);
         return [results.Output, results.Final.Keys, results.Final.Values];
@@ -88,7 +86,7 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
             (dKeys, dValues) = (leaves[5].grad!.MoveToOuterDisposeScope(), leaves[6].grad!.MoveToOuterDisposeScope());
         }
 
-        return [.. sums, dKeys, dValues, null, null, null, null, null];
+        return [.. sums, dKeys, dValues, null, null, null];
     }
 
     private static Results Forward(
