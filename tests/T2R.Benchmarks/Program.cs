@@ -1,5 +1,13 @@
 using BenchmarkDotNet.Running;
+using T2R.Benchmarks;
 using T2R.Interop;
 
 LibTorch.Load();
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+if (args is ["loading", var folder])
+{
+    LoadingMeasure.Run(folder);
+}
+else
+{
+    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+}

@@ -157,6 +157,20 @@ public sealed class SafeTensorsFile : IDisposable
         ArrayPool<byte>.Shared.Return(buffer);
     }
 
+    /// <summary>Reads a part of a tensor's bytes past the mapping; threads may do so at once.</summary>
+    /// <param name="entry">The tensor.</param>
+    /// <param name="offset">First byte, counted in the tensor.</param>
+    /// <param name="to">Filled.</param>
+    /// <exception cref="IOException">The disk fails, or the file was cut off meanwhile.</exception>
+    internal void Read(TensorEntry entry, long offset, Span<byte> to)
+    {
+        for (int done = 0; done < to.Length;)
+        {
+            int count = RandomAccess.Read(_mapped.File, to[done..], _dataStart + entry.Offset + offset + done);
+            done += count > 0 ? count : throw new IOException($"{Path}: the file became shorter while tensor '{entry.Name}' was read.");
+        }
+    }
+
     /// <summary>Ends the mapping; views and spans of it must not be touched any more.</summary>
     public void Dispose() => _mapped.Dispose();
 }

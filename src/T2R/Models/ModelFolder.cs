@@ -94,17 +94,47 @@ public sealed class ModelFolder : IDisposable
     /// <param name="spec">Which weight.</param>
     public StoredWeight Stored(WeightSpec spec) => _stored[spec.Name];
 
-    /// <summary>Loads the weights.</summary>
+    /// <summary>Loads the weights; to a card by several threads through pinned buffers, as fast as disk and bus allow.</summary>
     /// <param name="device">Where to.</param>
     /// <param name="dtype">Of the matrices; norms are fp32, or fp64 with fp64 matrices.</param>
+    /// <exception cref="IOException">The disk fails.</exception>
     public CausalLM Load(Device device, ScalarType dtype)
     {
         var normDtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        return new CausalLM(Config, new WeightSet(Config, spec =>
+        if (device.type == TorchSharp.DeviceType.CPU)
         {
-            using var view = View(spec);
-            return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
-        }));
+            return new CausalLM(Config, new WeightSet(Config, spec =>
+            {
+                using var view = View(spec);
+                return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
+            }));
+        }
+
+        var weights = new WeightSet(Config, spec => empty([.. spec.Shape], spec.IsNorm ? normDtype : dtype, device));
+        try
+        {
+            Read(weights);
+            return new CausalLM(Config, weights);
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+    }
+
+    // In the files' order, for the disk's sake.
+    private void Read(WeightSet weights)
+    {
+        var reads = new TensorReads();
+        var places = Tensors.Keys.Select((name, i) => (name, i)).ToDictionary(p => p.name, p => p.i, StringComparer.Ordinal);
+        foreach (var (spec, tensor) in weights.All.OrderBy(w => places[_stored[w.Spec.Name].TensorName]))
+        {
+            var stored = _stored[spec.Name];
+            reads.Add(_checkpoint.Holding(stored.TensorName), stored.TensorName, tensor, stored.FirstRow);
+        }
+
+        reads.Run();
     }
 
     /// <inheritdoc />

@@ -32,16 +32,10 @@ internal sealed class RandomWeight
     /// <summary>Standard deviation of a matrix: 0.02, in what writes into the residual stream smaller by √(2 L), as in GPT-2.</summary>
     public double Deviation { get; }
 
-    /// <summary>The whole weight, drawn on libtorch's CPU threads.</summary>
+    /// <summary>The whole weight on the CPU, drawn by libtorch's threads.</summary>
     /// <param name="dtype">Of the result; a floating-point type.</param>
-    /// <param name="device">Where it is wanted.</param>
-    public Tensor Draw(Device device, ScalarType dtype)
+    public Tensor Draw(ScalarType dtype)
     {
-        if (_spec.IsNorm)
-        {
-            return ones([.. _spec.Shape], dtype, device);
-        }
-
         using var scope = NewDisposeScope();
         var drawn = empty([.. _spec.Shape], dtype, CPU);
         var flat = drawn.view(-1);
@@ -51,7 +45,7 @@ internal sealed class RandomWeight
             using var part = flat.narrow(0, first, Math.Min(PieceCount, _spec.Count - first));
             Fill(first, dtype, TensorMemory.Bytes(part));
         });
-        return drawn.to(device).MoveToOuterDisposeScope();
+        return drawn.MoveToOuterDisposeScope();
     }
 
     /// <summary>Fills with a piece of the weight.</summary>

@@ -1,3 +1,5 @@
+using T2R.Interop;
+using T2R.Interop.Cuda;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -51,8 +53,30 @@ public sealed class WeightSet : IDisposable
     /// <param name="seed">Of the numbers.</param>
     /// <param name="device">Where the weights live.</param>
     /// <param name="dtype">Of the matrices; norms are fp32.</param>
-    public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32) =>
-        new(config, spec => new RandomWeight(config, spec, seed).Draw(device, spec.IsNorm ? ScalarType.Float32 : dtype));
+    public static WeightSet Random(ModelConfig config, long seed, Device device, ScalarType dtype = ScalarType.Float32)
+    {
+        if (device.type == TorchSharp.DeviceType.CPU)
+        {
+            return new WeightSet(config, spec => new RandomWeight(config, spec, seed).Draw(TypeOf(spec)));
+        }
+
+        var weights = new WeightSet(config, spec => empty([.. spec.Shape], TypeOf(spec), device));
+        RandomWeight[] drawn = [.. weights.Specs.Select(spec => new RandomWeight(config, spec, seed))];
+        try
+        {
+            BulkCopy.ToDevice(
+                [.. weights.All.Select(w => (TensorMemory.DataPointer(w.Tensor), w.Spec.Count * DtypeName.Bytes(w.Tensor.dtype)))],
+                (i, offset, piece) => drawn[i].Fill(offset / DtypeName.Bytes(TypeOf(weights.Specs[i])), TypeOf(weights.Specs[i]), piece));
+            return weights;
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
+        ScalarType TypeOf(WeightSpec spec) => spec.IsNorm ? ScalarType.Float32 : dtype;
+    }
 
     /// <inheritdoc />
     public void Dispose()

@@ -106,12 +106,13 @@ public sealed class RunCheckpoint : IDisposable
     /// <param name="weights">Overwritten.</param>
     public void CopyTo(WeightSet weights)
     {
-        using var _ = no_grad();
+        var reads = new TensorReads();
         foreach (var (spec, tensor) in weights.All)
         {
-            using var view = _weights.View(spec.Name);
-            tensor.copy_(view);
+            reads.Add(_weights.Holding(spec.Name), spec.Name, tensor);
         }
+
+        reads.Run();
     }
 
     /// <inheritdoc />
@@ -172,7 +173,19 @@ public sealed class RunCheckpoint : IDisposable
     }
 
     /// <summary>Puts an optimizer where it stood.</summary>
-    internal void Restore(IOptimizer optimizer) => optimizer.Restore(State.OptimizerSteps, _moments.View);
+    internal void Restore(IOptimizer optimizer)
+    {
+        var state = optimizer.State.ToDictionary(s => s.Name, s => s.Tensor, StringComparer.Ordinal);
+        var reads = new TensorReads();
+        foreach (var (name, tensor) in state)
+        {
+            reads.Add(_moments, name, tensor);
+        }
+
+        // Straight into its tensors; that it copies each onto itself then costs nothing.
+        reads.Run();
+        optimizer.Restore(State.OptimizerSteps, name => state[name]);
+    }
 
     private static TensorSpec Spec(string name, Tensor tensor) => new(name, tensor.dtype, [.. tensor.shape]);
 

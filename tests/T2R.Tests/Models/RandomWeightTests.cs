@@ -25,12 +25,12 @@ public class RandomWeightTests
     {
         var spec = new WeightSpec("blocks.0.mlp.gate_proj.weight", [1501, 2003]);
         var weight = new RandomWeight(TinyTransformer.Config, spec, 9);
-        using var one = weight.Draw(CPU, ScalarType.BFloat16);
+        using var one = weight.Draw(ScalarType.BFloat16);
         int threads = get_num_threads();
         set_num_threads(4);
         try
         {
-            using var four = weight.Draw(CPU, ScalarType.BFloat16);
+            using var four = weight.Draw(ScalarType.BFloat16);
             Assert.True(TensorMemory.Bytes(one).SequenceEqual(TensorMemory.Bytes(four)));
         }
         finally
@@ -50,7 +50,7 @@ public class RandomWeightTests
         foreach (var spec in WeightLayout.Of(TinyTransformer.Config).Where(s => s.Name.StartsWith("blocks.0.", StringComparison.Ordinal)))
         {
             var weight = new RandomWeight(TinyTransformer.Config, spec, 3);
-            Assert.True(weight.Draw(CPU, ScalarType.Float32).to(dtype).equal(weight.Draw(CPU, dtype)).all().item<bool>(), spec.Name);
+            Assert.True(weight.Draw(ScalarType.Float32).to(dtype).equal(weight.Draw(dtype)).all().item<bool>(), spec.Name);
         }
     }
 
