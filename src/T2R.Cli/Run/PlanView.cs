@@ -2,6 +2,7 @@ using T2R.Mixers;
 using T2R.Models;
 using T2R.Recipes;
 using T2R.Training;
+using T2R.Training.Memory;
 
 namespace T2R.Cli.Run;
 
@@ -10,7 +11,7 @@ internal static class PlanView
 {
     /// <summary>A line before the work begins.</summary>
     public static void Note(RecipePlan plan, string folder) =>
-        Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {DtypeName.Of(plan.Dtype)} on {plan.Device}; the run lies in {folder}");
+        Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {DtypeName.Of(plan.Dtype)} on {Where(plan)}; the run lies in {folder}");
 
     /// <summary>The whole plan, as the result.</summary>
     public static void Show(RecipePlan plan, string folder, bool asJson)
@@ -23,15 +24,18 @@ internal static class PlanView
             {
                 plan.Recipe.Name,
                 Run = folder,
-                Device = plan.Device.ToString(),
+                Device = Where(plan),
                 Dtype = DtypeName.Of(plan.Dtype),
                 Parameters = Parameters(plan),
                 SourceParameters = plan.Conversion?.SourceParameters,
                 training.Steps,
                 Tokens = Tokens(plan),
                 Stages = StagePlan.Of(training).Select(s => new { s.Stage.Name, s.Steps, s.Stage.Objective, s.Stage.Trained }),
-                Memory = memory.Parts.ToDictionary(p => p.Part, p => p.Bytes),
+                Memory = memory.Parts.ToDictionary(p => p.Name, p => p.Bytes),
                 MemoryTotal = memory.Total,
+                MemoryMoment = memory.Moment,
+                memory.RecordedBlocks,
+                CardTotal = plan.Card?.Total,
             });
             return;
         }
@@ -40,17 +44,21 @@ internal static class PlanView
         table.Row("model", Model(plan));
         table.Row("text", string.Join("\n", plan.Recipe.Data.Train));
         table.Row("held out", plan.Validation is { } validation ? validation.Name : $"{plan.Recipe.Data.HeldOut:P1} of the documents");
-        table.Row("training", $"{training.Steps:N0} steps of {training.TokensPerStep:N0} tokens, {Tokens(plan):N0} in all; {DtypeName.Of(plan.Dtype)} on {plan.Device}");
+        table.Row("training", $"{training.Steps:N0} steps of {training.TokensPerStep:N0} tokens, {Tokens(plan):N0} in all; {DtypeName.Of(plan.Dtype)} on {Where(plan)}");
         foreach (var stage in StagePlan.Of(training))
         {
             table.Row($"stage {stage.Stage.Name}", $"{stage.Steps:N0} steps on {stage.Stage.Objective.ToString().ToLowerInvariant()}, trains {string.Join(", ", stage.Stage.Trained)}");
         }
 
-        table.Row("memory", $"about {Quantity.Bytes(memory.Total)}\n{string.Join("\n", memory.Parts.Select(p => $"{Quantity.Bytes(p.Bytes)} {p.Part}"))}");
+        table.Row("memory", $"{MemoryPart.Text(memory.Total)}{(plan.Card is { } card ? $" of the card's {MemoryPart.Text(card.Total)}" : string.Empty)}, {memory.Moment}\n{string.Join("\n", memory.Parts.Select(p => $"{MemoryPart.Text(p.Bytes)} {p.Name}"))}{Recorded(plan)}");
         table.Row("run", folder);
         Screen.Print(table);
         Screen.Print("Nothing was done; without --dry-run this would run.");
     }
+
+    private static string Recorded(RecipePlan plan) => plan.Recipe.Training.Recompute == RecomputePolicy.Selective
+        ? $"\n{plan.Memory.RecordedBlocks} of {plan.Config.Layers} blocks keep their products"
+        : string.Empty;
 
     private static string Model(RecipePlan plan)
     {
@@ -60,6 +68,8 @@ internal static class PlanView
         string became = plan.Conversion is { } conversion ? $", {conversion.SourceParameters:N0} parameters before; initialization {conversion.Initialization.Name}" : string.Empty;
         return $"{from}\n{Parameters(plan):N0} parameters{became}\n{config.Layers} layers, {recurrent} of them gated slot attention";
     }
+
+    private static string Where(RecipePlan plan) => plan.Card is null ? "cpu" : "cuda";
 
     private static long Parameters(RecipePlan plan) => WeightLayout.Of(plan.Config).Sum(s => s.Count);
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using T2R.Recipes;
+using T2R.Training.Memory;
 
 namespace T2R.Cli.Run;
 
@@ -10,6 +11,7 @@ internal sealed class RecipeArguments
     private readonly Argument<string[]> _overrides = new("key=value") { Description = "Settings laid over the recipe's, such as training.steps=500.", Arity = ArgumentArity.ZeroOrMore };
     private readonly Option<string?> _out = new("--out") { Description = "The run's folder; runs/NAME, by the recipe's name, unless given." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check everything and show the plan, with sizes and memory; do nothing." };
+    private readonly Option<double?> _card = new("--card") { Description = "With --dry-run: plan for a card of so many GiB, which need not be in this machine." };
     private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON." };
 
     public RecipeArguments(Verb verb)
@@ -18,6 +20,7 @@ internal sealed class RecipeArguments
         verb.Arguments.Add(_overrides);
         verb.Options.Add(_out);
         verb.Options.Add(_dryRun);
+        verb.Options.Add(_card);
         verb.Options.Add(_json);
     }
 
@@ -44,13 +47,25 @@ internal sealed class RecipeArguments
     // The recipe held against the world; warnings are shown.
     private RecipePlan Open(ParseResult parsed)
     {
-        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)));
+        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)), Imagined(parsed));
         foreach (string warning in IsDryRun(parsed) ? plan.Warnings.Concat(plan.TrainingWarnings) : plan.Warnings)
         {
             Screen.Warn(warning);
         }
 
         return plan;
+    }
+
+    private CardMemory? Imagined(ParseResult parsed)
+    {
+        if (parsed.GetValue(_card) is not { } size)
+        {
+            return null;
+        }
+
+        return IsDryRun(parsed) && size > 0
+            ? new CardMemory((long)(size * (1L << 30)), CardMemory.Context)
+            : throw new UserErrorException(size > 0 ? "--card needs --dry-run: only a plan can be made for a card that is not here." : $"--card is {size}; expected GiB, such as 80.");
     }
 
     private bool IsDryRun(ParseResult parsed) => parsed.GetValue(_dryRun);

@@ -1,10 +1,20 @@
 using T2R.Recipes;
+using T2R.Training.Memory;
 
 namespace T2R.Cli.Run;
 
 /// <summary>Shows what a run measured: a table, a sample of each model, and last where the export lies.</summary>
 internal static class ReportView
 {
+    /// <summary>Plan and measurement side by side; nothing on a CPU.</summary>
+    public static void Memory(long planned, long peak)
+    {
+        if (peak > 0)
+        {
+            Screen.Print($"Memory of the card: {MemoryPart.Text(planned)} planned, {MemoryPart.Text(peak)} at most in use.");
+        }
+    }
+
     public static void Show(RunReport report, bool asJson)
     {
         if (asJson)
@@ -38,6 +48,7 @@ internal static class ReportView
 
         Screen.Print(table);
         Screen.Print($"Perplexity over {report.Windows:N0} held-out windows of {report.WindowLength:N0} tokens; {report.TrainedTokens:N0} tokens of training in {Quantity.Duration(TimeSpan.FromSeconds(report.Seconds))}.");
+        Memory(report.PlannedBytes, report.PeakBytes);
         Screen.Print($"The exported model lies in {report.ExportFolder}");
     }
 }

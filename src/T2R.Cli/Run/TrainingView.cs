@@ -1,4 +1,5 @@
 using T2R.Training;
+using T2R.Training.Memory;
 
 namespace T2R.Cli.Run;
 
@@ -13,7 +14,8 @@ internal sealed class TrainingView(TrainingOptions options, ProgressReporter pro
         double left = (options.Steps - metrics.Step) * options.TokensPerStep / metrics.TokensPerSecond;
         string stage = options.Stages.Length > 1 ? $" [{metrics.Stage}]" : "";
         Say($"step {metrics.Step:N0} of {options.Steps:N0}{stage}: loss {metrics.Loss:F4}, lr {metrics.LearningRate:G3}, |g| {metrics.GradientNorm:F2}, "
-            + $"{metrics.TokensPerSecond:N0} tokens/s{(left > 0 ? $", {Quantity.Duration(TimeSpan.FromSeconds(left))} left" : "")}");
+            + $"{metrics.TokensPerSecond:N0} tokens/s{(left > 0 ? $", {Quantity.Duration(TimeSpan.FromSeconds(left))} left" : "")}"
+            + $"{(metrics.PeakBytes > 0 ? $", {MemoryPart.Text(metrics.PeakBytes)}" : "")}");
     }
 
     /// <inheritdoc/>

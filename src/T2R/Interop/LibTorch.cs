@@ -45,6 +45,13 @@ public static class LibTorch
     {
         // OpenMP's threads spin for work by default; where other processes want the cores, each product then waits out a time slice. Costs nothing on a quiet machine.
         Posix.Default("OMP_WAIT_POLICY", "PASSIVE");
+
+        // Segments of the card's memory that grow: what training frees in one size serves the next in another. (PYTORCH_CUDA_ALLOC_CONF is the older name.)
+        if (Environment.GetEnvironmentVariable("PYTORCH_CUDA_ALLOC_CONF") is null)
+        {
+            Posix.Default("PYTORCH_ALLOC_CONF", "expandable_segments:True");
+        }
+
         NativeLibrary.Load(folder.File("libc10.so"));
         nint libtorchCpu = NativeLibrary.Load(folder.File("libtorch_cpu.so"));
         Version version = LibTorchVersion.Of(libtorchCpu);

@@ -37,6 +37,9 @@ public sealed class WeightSet : IDisposable
     /// <summary>How many numbers the model holds.</summary>
     public long ParameterCount => Specs.Sum(s => s.Count);
 
+    /// <summary>Bytes of all weights.</summary>
+    public long ByteCount => _tensors.Values.Sum(t => t.numel() * t.element_size());
+
     /// <summary>A weight by name.</summary>
     /// <param name="name">T2R's name.</param>
     public Tensor this[string name] => _tensors[name];

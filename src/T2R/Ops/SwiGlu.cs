@@ -14,7 +14,7 @@ namespace T2R.Ops;
 public sealed class SwiGlu : SafeFunction<SwiGlu>
 {
     // Elements of one intermediate: 32 MiB in bf16.
-    private const long ChunkElements = 1L << 24;
+    internal const long ChunkElements = 1L << 24;
 
     /// <summary>Maps each row by itself.</summary>
     /// <param name="x"><c>[…, D]</c>.</param>

@@ -3,7 +3,7 @@ using T2R.Data;
 using T2R.Models;
 using T2R.Tokenization;
 using T2R.Training;
-using TorchSharp;
+using T2R.Training.Memory;
 using static TorchSharp.torch;
 
 namespace T2R.Recipes;
@@ -12,10 +12,10 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        Recipe recipe, ModelFolder? source, ModelConfig config, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, ICorpus train, ICorpus? validation)
+        Recipe recipe, ModelFolder? source, ModelConfig config, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, ICorpus train, ICorpus? validation, CardMemory? card)
     {
-        (Recipe, Source, Config, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) =
-            (recipe, source, config, conversion, tokenizerFolder, tokenizer, train, validation);
+        (Recipe, Source, Config, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation, Card) =
+            (recipe, source, config, conversion, tokenizerFolder, tokenizer, train, validation, card);
     }
 
     /// <summary>The recipe.</summary>
@@ -42,18 +42,20 @@ public sealed class RecipePlan : IDisposable
     /// <summary>Validation documents; null when a share of the training documents is held out.</summary>
     public ICorpus? Validation { get; }
 
+    /// <summary>The card it is trained on, or planned for; null for the CPU.</summary>
+    public CardMemory? Card { get; }
+
     /// <summary>Where the model runs.</summary>
-    public Device Device => Recipe.Device == RecipeDevice.Cpu || (Recipe.Device == RecipeDevice.Auto && !cuda.is_available()) ? CPU : CUDA;
+    public Device Device => Card is null ? CPU : CUDA;
 
     /// <summary>Type of the matrices.</summary>
-    public ScalarType Dtype => Recipe.Dtype ?? (Device.type == DeviceType.CPU ? ScalarType.Float32 : ScalarType.BFloat16);
+    public ScalarType Dtype => DtypeOn(Recipe, Card);
 
     /// <summary>Type of the exported weights.</summary>
     public ScalarType ExportDtype => Recipe.ExportDtype ?? Source?.Dtype ?? Dtype;
 
     /// <summary>Whether the teacher is needed in memory while training.</summary>
-    public bool NeedsTeacher =>
-        Conversion is not null && (Recipe.Training.Distillation is { Weight: > 0 } || Recipe.Training.Stages.Any(s => s.Objective == StageObjective.Mixers));
+    public bool NeedsTeacher => Conversion is not null && WantsTeacher(Recipe);
 
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
     public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
@@ -62,15 +64,17 @@ public sealed class RecipePlan : IDisposable
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true)];
 
     /// <summary>What training is going to hold.</summary>
-    public MemoryEstimate Memory => MemoryEstimate.Of(Config, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null);
+    public MemoryPlan Memory => MemoryPlan.Of(Config, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null, Card);
 
     /// <summary>Opens everything a recipe names.</summary>
     /// <param name="recipe">The recipe.</param>
+    /// <param name="imagined">A card to plan for instead of what the machine has, when nothing is going to run; null for this machine's.</param>
     /// <exception cref="UserErrorException">Everything that is wrong, at once.</exception>
-    public static RecipePlan Of(Recipe recipe)
+    public static RecipePlan Of(Recipe recipe, CardMemory? imagined = null)
     {
         var problems = new Problems();
-        if (recipe.Device == RecipeDevice.Cuda && !cuda.is_available())
+        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now() : null);
+        if (recipe.Device == RecipeDevice.Cuda && card is null)
         {
             problems.Add("device is cuda and libtorch sees no CUDA device; `t2r doctor` says why. Use device=cpu, or device=auto to take what is there.");
         }
@@ -85,8 +89,13 @@ public sealed class RecipePlan : IDisposable
             var train = recipe.Data.Train.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Train, recipe.Data.Format, recipe.Data.Field));
             var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
             CheckTogether(recipe, config, tokenizer, problems);
+            if (!problems.Any && card is not null)
+            {
+                CheckMemory(recipe, config!, WantsTeacher(recipe) && conversion is not null ? source!.Config : null, card, problems);
+            }
+
             problems.ThrowIfAny();
-            return new RecipePlan(recipe, source, config!, conversion, tokenizerFolder, tokenizer!, train!, validation);
+            return new RecipePlan(recipe, source, config!, conversion, tokenizerFolder, tokenizer!, train!, validation, card);
         }
         catch
         {
@@ -108,6 +117,24 @@ public sealed class RecipePlan : IDisposable
         if (Recipe.Samples is { Temperature: 0, Seed: not 0 })
         {
             yield return "samples.seed has no effect: at temperature 0 the samples are greedy.";
+        }
+    }
+
+    private static ScalarType DtypeOn(Recipe recipe, CardMemory? card) => recipe.Dtype ?? (card is null ? ScalarType.Float32 : ScalarType.BFloat16);
+
+    private static bool WantsTeacher(Recipe recipe) => recipe.Training.Distillation is { Weight: > 0 } || recipe.Training.Stages.Any(s => s.Objective == StageObjective.Mixers);
+
+    private static void CheckMemory(Recipe recipe, ModelConfig config, ModelConfig? teacher, CardMemory card, Problems problems)
+    {
+        var dtype = DtypeOn(recipe, card);
+        var plan = MemoryPlan.Of(config, recipe.Training, dtype, teacher, card);
+        if (!plan.Fits(card))
+        {
+            var advice = MemoryAdvice.For(config, recipe.Training, dtype, teacher, card).Take(3).Select(a => $"{a.Settings} ({MemoryPart.Text(a.Bytes)})").ToList();
+            problems.Add(
+                $"this training does not fit the card: {plan.Moment} it holds {MemoryPart.Text(plan.Total)} ({string.Join(", ", plan.Parts.Select(p => $"{p.Name} {MemoryPart.Text(p.Bytes)}"))}), "
+                + $"and the card has {MemoryPart.Text(card.Total)}. "
+                + (advice.Count > 0 ? $"It fits with {string.Join("; or ", advice)}." : "No setting makes it fit: take a shorter data.window_length, a smaller model or a larger card."));
         }
     }
 

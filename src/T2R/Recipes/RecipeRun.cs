@@ -45,7 +45,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         Export(model, rows);
         rows.Add(AsExported(measure, rows));
         var report = new RunReport(
-            plan.Recipe.Name, rows.ToImmutable(), measure.Windows, plan.Recipe.Data.WindowLength, result.Tokens, result.ElapsedSeconds, ExportFolder);
+            plan.Recipe.Name, rows.ToImmutable(), measure.Windows, plan.Recipe.Data.WindowLength, result.Tokens, result.ElapsedSeconds, result.PlannedBytes, result.PeakBytes, ExportFolder);
         AtomicFile.WriteAllText(Path.Combine(folder, RunReport.FileName), report.ToJson());
         return report;
     }

@@ -11,9 +11,11 @@ namespace T2R.Recipes;
 /// <param name="WindowLength">Ids in each; a window gives one prediction less.</param>
 /// <param name="TrainedTokens">Ids that training read.</param>
 /// <param name="Seconds">Seconds of training, interruptions left out.</param>
+/// <param name="PlannedBytes">What the memory plan said.</param>
+/// <param name="PeakBytes">The most bytes of the card in use while training; 0 on a CPU.</param>
 /// <param name="ExportFolder">Where the recurrent checkpoint lies; null when nothing was exported.</param>
 public sealed record RunReport(
-    string Name, ImmutableArray<ReportRow> Rows, int Windows, int WindowLength, long TrainedTokens, double Seconds, string? ExportFolder)
+    string Name, ImmutableArray<ReportRow> Rows, int Windows, int WindowLength, long TrainedTokens, double Seconds, long PlannedBytes, long PeakBytes, string? ExportFolder)
 {
     /// <summary>Its name in a run's folder.</summary>
     public const string FileName = "report.json";

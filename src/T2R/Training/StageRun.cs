@@ -7,7 +7,7 @@ internal sealed class StageRun : IDisposable
 {
     private readonly IReadOnlyList<TrainedWeight> _trained;
 
-    public StageRun(StagePlan plan, TrainingOptions options, TrainingInputs inputs, Gradients gradients)
+    public StageRun(StagePlan plan, TrainingOptions options, TrainingInputs inputs, Gradients gradients, int recorded)
     {
         Plan = plan;
         _trained = WeightChoice.Of(options, plan.Stage, inputs.Model.Weights);
@@ -20,7 +20,7 @@ internal sealed class StageRun : IDisposable
         Flow = new GradientFlow(gradients, options.Optimizer.InBackward ? Optimizer : null, inputs.Model.Device);
         Loss = plan.Stage.Objective switch
         {
-            StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, inputs.Model.Config.Layers, Flow),
+            StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, recorded, Flow),
             StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
             var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
         };

@@ -10,5 +10,6 @@ namespace T2R.Training;
 /// <param name="GradientNorm">Before clipping.</param>
 /// <param name="TokensPerSecond">Since the last line, evaluations and checkpoints not counted.</param>
 /// <param name="ElapsedSeconds">Since the run began, pauses not counted.</param>
+/// <param name="PeakBytes">The most bytes of the card in use so far, as its driver counts; 0 on a CPU.</param>
 public sealed record StepMetrics(
-    int Step, string Stage, long Tokens, double Loss, IReadOnlyDictionary<string, double> Parts, double LearningRate, double GradientNorm, double TokensPerSecond, double ElapsedSeconds);
+    int Step, string Stage, long Tokens, double Loss, IReadOnlyDictionary<string, double> Parts, double LearningRate, double GradientNorm, double TokensPerSecond, double ElapsedSeconds, long PeakBytes);

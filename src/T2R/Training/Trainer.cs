@@ -1,5 +1,6 @@
 using T2R.Data;
 using T2R.Evaluation;
+using T2R.Training.Memory;
 using static TorchSharp.torch;
 
 namespace T2R.Training;
@@ -22,9 +23,11 @@ public sealed class Trainer : IDisposable
     private readonly PackedWindows? _heldOut;
     private readonly LearningRateSchedule _schedule;
     private readonly Gradients _gradients = new();
+    private readonly MemoryPlan _memory;
     private TrainingReport? _report;
     private StageRun? _stage;
     private TrainingState _state;
+    private long _peakBytes;
 
     /// <summary>Prepares a run; nothing is written yet.</summary>
     /// <param name="options">How to train.</param>
@@ -42,6 +45,7 @@ public sealed class Trainer : IDisposable
         _windows = new PackedWindows(inputs.Text, options.WindowLength, (ulong)options.Seed);
         _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
         _schedule = new LearningRateSchedule(options);
+        _memory = inputs.Memory(options);
         _state = new TrainingState
         {
             Step = 0,
@@ -77,7 +81,7 @@ public sealed class Trainer : IDisposable
             double norm = _stage!.Flow.Norm();
             StopIfNotFinite(loss, norm);
             EndStep(learningRate, norm);
-            _report.StepEnds(_state, loss, parts, learningRate, norm);
+            _report.StepEnds(_state, loss, parts, learningRate, norm, _peakBytes);
             EvaluateIfDue();
             SaveIfDue();
         }
@@ -155,7 +159,7 @@ public sealed class Trainer : IDisposable
         {
             _stage?.Dispose();
             var plan = StagePlan.Of(_options).First(p => step < p.FirstStep + p.Steps);
-            _stage = new StageRun(plan, _options, _inputs, _gradients);
+            _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks);
             _state = _state with { Stage = plan.Stage.Name, StageIndex = plan.Index };
         }
 
@@ -208,6 +212,8 @@ public sealed class Trainer : IDisposable
         }
 
         _stage.Optimizer.EndStep();
+        _stage.Flow.Sample();
+        _peakBytes = Math.Max(_peakBytes, _stage.Flow.PeakBytes);
         _state = _state with
         {
             Step = _state.Step + 1,
@@ -271,6 +277,6 @@ public sealed class Trainer : IDisposable
         LossPlot.Write(_folder.MetricsPath, _folder.PlotPath);
         _stage?.Dispose();
         _stage = null;
-        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, RunFolder.Checkpoints(_folder.Path)[0]);
+        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, RunFolder.Checkpoints(_folder.Path)[0], _memory.Total, _peakBytes);
     }
 }

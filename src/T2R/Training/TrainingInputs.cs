@@ -1,5 +1,6 @@
 using T2R.Data;
 using T2R.Models;
+using T2R.Training.Memory;
 
 namespace T2R.Training;
 
@@ -10,6 +11,16 @@ namespace T2R.Training;
 /// <param name="Teacher">Whom stages over mixers imitate and a distillation follows; null when neither is wanted.</param>
 public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStream? HeldOut = null, CausalLM? Teacher = null)
 {
+    /// <summary>What training these will hold.</summary>
+    /// <param name="options">The options.</param>
+    public MemoryPlan Memory(TrainingOptions options)
+    {
+        var embedding = Model.Weights[WeightLayout.Embedding];
+        long held = Model.Weights.ByteCount + (Teacher?.Weights.ByteCount ?? 0);
+        return MemoryPlan.Of(
+            Model.Config, options, embedding.dtype, Teacher?.Config, embedding.device_type == TorchSharp.DeviceType.CUDA ? CardMemory.Now(held) : null);
+    }
+
     /// <summary>Checks that the inputs suffice for options.</summary>
     /// <param name="options">The options.</param>
     /// <exception cref="UserErrorException">Holds every problem.</exception>

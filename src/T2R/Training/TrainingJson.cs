@@ -10,6 +10,9 @@ internal static class TrainingJson
 
     public static readonly JsonSerializerOptions Line = Make(indented: false);
 
+    /// <summary>A value as a recipe spells it.</summary>
+    public static string Text<T>(T value) => JsonSerializer.Serialize(value, Line).Trim('"');
+
     private static JsonSerializerOptions Make(bool indented) => new()
     {
         WriteIndented = indented,

@@ -28,13 +28,13 @@ internal sealed class TrainingReport : IDisposable
     public void StepBegins() => _busy.Start();
 
     /// <summary>Ends it, and tells of the step if it is one to be told of.</summary>
-    public void StepEnds(TrainingState state, double loss, IReadOnlyDictionary<string, double> parts, double learningRate, double gradientNorm)
+    public void StepEnds(TrainingState state, double loss, IReadOnlyDictionary<string, double> parts, double learningRate, double gradientNorm, long peakBytes)
     {
         _busy.Stop();
         _busySteps++;
         if (state.Step % _options.LogEvery == 0 || state.Step == _options.Steps)
         {
-            Tell(state, loss, parts, learningRate, gradientNorm);
+            Tell(state, loss, parts, learningRate, gradientNorm, peakBytes);
         }
 
         _progress?.Report(new StageProgress(Trainer.Stage, state.Tokens, _options.TokensPerStep * _options.Steps, "tokens"));
@@ -46,10 +46,10 @@ internal sealed class TrainingReport : IDisposable
 
     public void Dispose() => _metrics.Dispose();
 
-    private void Tell(TrainingState state, double loss, IReadOnlyDictionary<string, double> parts, double learningRate, double gradientNorm)
+    private void Tell(TrainingState state, double loss, IReadOnlyDictionary<string, double> parts, double learningRate, double gradientNorm, long peakBytes)
     {
         double rate = _busySteps * _options.TokensPerStep / Math.Max(_busy.Elapsed.TotalSeconds, 1e-9);
-        var metrics = new StepMetrics(state.Step, state.Stage, state.Tokens, loss, parts, learningRate, gradientNorm, Math.Round(rate, 1), Math.Round(ElapsedSeconds, 3));
+        var metrics = new StepMetrics(state.Step, state.Stage, state.Tokens, loss, parts, learningRate, gradientNorm, Math.Round(rate, 1), Math.Round(ElapsedSeconds, 3), peakBytes);
         _observers.ForEach(o => o.Stepped(metrics));
         _busy.Reset();
         _busySteps = 0;

@@ -144,7 +144,7 @@ public class GradientTests
 
     private static double Accumulate(TrainingOptions options, CausalLM model, CausalLM? teacher, TrainingStage stage, Gradients gradients, params Batch[] batches)
     {
-        using var run = new StageRun(new StagePlan(stage, 0, 0, 1), options, new TrainingInputs(model, Tiny.Text(1), Teacher: teacher), gradients);
+        using var run = new StageRun(new StagePlan(stage, 0, 0, 1), options, new TrainingInputs(model, Tiny.Text(1), Teacher: teacher), gradients, recorded: 2);
         var losses = batches.Select(b => run.Loss.Backward(b, 1.0 / batches.Length)).ToList();
         return StepLoss.Mean(losses).Loss;
     }

@@ -11,7 +11,7 @@ namespace T2R.Ops.GatedSlot;
 /// oₜ = (pₜ ∘ exp(Gₜ)) Hv₀ + Σⱼ (pₜ · (sⱼ ∘ exp(Gₜ − Gⱼ))) vⱼ
 /// </code>
 /// (Zhang et al., NeurIPS 2024, section 3; sub-chunks as in Yang et al., Gated Linear Attention, ICML 2024, section 4.)
-/// Every exponent is a difference of sums in fp64 that is at most 0: inside a sub-chunk of 16 tokens the pairs (t, j) are laid out in full, and
+/// Every exponent is a difference of sums that is at most 0: inside a sub-chunk of 16 tokens the pairs (t, j) are laid out in full, and
 /// between sub-chunks exp(Gₜ − Gⱼ) is split at the token before t's sub-chunk. A pair with a document boundary between j and t has the factor 0.
 /// </summary>
 internal static class Chunk
@@ -31,6 +31,8 @@ internal static class Chunk
         padded = (length + chunk - 1) / chunk * chunk;
         long sub = chunk / SubLength;
 
+        bool isHalf = v_BTNV.dtype is ScalarType.BFloat16 or ScalarType.Float16;
+
         // A padding token writes nothing and forgets nothing.
         Tensor Chunked(Tensor x_BTND) =>
             nn.functional.pad(x_BTND.to(dtype), [0, 0, 0, 0, 0, padded - length]).unflatten(1, -1, chunk).permute(0, 3, 1, 2, 4);
@@ -41,7 +43,7 @@ internal static class Chunk
         var q_BNLCGK = Chunked(q_BTHK.flatten(2, 3).unflatten(2, heads, -1)).unflatten(4, -1, keyDim);
         var q_BNLXK = q_BNLCGK.flatten(3, 4);
         long groups = q_BNLCGK.shape[4];
-        var decay = new ChunkDecay(g_BTNM, documentStarts, padded, chunk, SubLength, dtype);
+        var decay = new ChunkDecay(g_BTNM, documentStarts, padded, chunk, SubLength, dtype, isHalf ? ScalarType.Float32 : ScalarType.Float64);
 
         // The state before each chunk: [M, K + V], keys and values side by side, because a slot of both decays alike.
         var written_BNLMD = (s_BNLCM * decay.ToEnd_BNLCM).mT.matmul(torch.cat([k_BNLCK, v_BNLCV], -1));

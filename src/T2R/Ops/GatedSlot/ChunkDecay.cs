@@ -5,7 +5,7 @@ namespace T2R.Ops.GatedSlot;
 
 /// <summary>
 /// How much of a slot survives between two places of a chunk: exp of the sum of g over the tokens in between, 0 when a document starts there.
-/// Sums are fp64 from the chunk's first token on, so that the difference of two of them is exact to fp32.
+/// Sums run from the chunk's first token on, in fp64, so that the difference of two of them is exact to fp32; for inputs in a half type, in fp32.
 /// </summary>
 internal sealed class ChunkDecay
 {
@@ -17,7 +17,8 @@ internal sealed class ChunkDecay
     /// <param name="chunk">Tokens of a chunk, C.</param>
     /// <param name="subLength">Tokens of a sub-chunk, c; C = S·c.</param>
     /// <param name="dtype">Type of the factors.</param>
-    internal ChunkDecay(Tensor g_BTNM, Tensor? documentStarts, long padded, long chunk, long subLength, ScalarType dtype)
+    /// <param name="sumDtype">Type of the sums.</param>
+    internal ChunkDecay(Tensor g_BTNM, Tensor? documentStarts, long padded, long chunk, long subLength, ScalarType dtype, ScalarType sumDtype)
     {
         _dtype = dtype;
         long padding = padded - g_BTNM.shape[1], sub = chunk / subLength;
@@ -29,7 +30,7 @@ internal sealed class ChunkDecay
         }
 
         // Place i of a chunk lies before its token i, so there are C + 1 places.
-        var sums = nn.functional.pad(g_BTNM.to(ScalarType.Float64), [0, 0, 0, 0, 0, padding]).unflatten(1, -1, chunk).permute(0, 3, 1, 2, 4).cumsum(3);
+        var sums = nn.functional.pad(g_BTNM.to(sumDtype), [0, 0, 0, 0, 0, padding]).unflatten(1, -1, chunk).permute(0, 3, 1, 2, 4).cumsum(3);
         var places = new Places(nn.functional.pad(sums, [0, 0, 1, 0]), starts_BN1LCM is null ? null : nn.functional.pad(starts_BN1LCM, [0, 0, 1, 0]));
         var tokens = places.Slice(1, chunk + 1, 1);
         var subStarts = places.Slice(0, chunk, subLength);

@@ -10,7 +10,9 @@ namespace T2R.Ops.GatedSlot;
 /// </summary>
 internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
 {
-    // About 32 KiB of intermediate results for each token and head, of 64 slots, while a segment's backward runs: half a gibibyte.
+    /// <summary>Bytes of intermediate results for each token, head and slot of a segment while its backward runs, measured: half a gibibyte in all.</summary>
+    internal const long BytesOfSlot = 512;
+
     private const long TokenHeads = 16384, SlotsOfThat = 64;
 
     /// <summary>Tokens of a segment for a shape: whole chunks, at least one.</summary>

@@ -1,0 +1,77 @@
+using T2R.Conversion;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Training;
+using T2R.Training.Memory;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Tests.Training.Memory;
+
+public class MemoryPlanTests
+{
+    private const double GiB = 1L << 30;
+
+    private static readonly CardMemory Card80 = new((long)(79.2 * GiB), CardMemory.Context);
+
+    // The shape of Mistral-7B with every layer replaced.
+    private static readonly ModelConfig Config = RandomModel.Presets["mistral-7b"] with
+    {
+        Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), 32)],
+    };
+
+    private static readonly TrainingOptions Options = new()
+    {
+        Steps = 10, WindowLength = 2048, MicroBatchSize = 4, Recompute = RecomputePolicy.Full, Optimizer = new AdamWOptions { Name = OptimizerName.AdamWBf16 },
+    };
+
+    private static readonly TrainingOptions EightBit = Options with { Optimizer = Options.Optimizer with { Name = OptimizerName.AdamW8Bit } };
+
+    private static readonly TrainingOptions InBackward = EightBit with { Optimizer = EightBit.Optimizer with { InBackward = true } };
+
+    [Fact]
+    public void The_ladder_of_a_7B_training_is_what_its_parts_say()
+    {
+        Assert.InRange(Total(Options), 54.5, 58);
+        Assert.InRange(Total(EightBit), 41, 44);
+        Assert.InRange(Total(InBackward), 29, 32);
+        Assert.InRange(Total(InBackward with { OffloadInputs = true }), 28, 29.5);
+        Assert.InRange(Total(Options with { Optimizer = Options.Optimizer with { Name = OptimizerName.AdamW } }), 109, 113);
+        Assert.Equal(13.6, Plan(Options).Parts.Single(p => p.Name == "weights").Bytes / GiB, 0.05);
+        Assert.Equal(27.2, Plan(Options).Parts.Single(p => p.Name == "moments").Bytes / GiB, 0.05);
+    }
+
+    [Fact]
+    public void Selective_recomputation_records_as_many_blocks_as_fit()
+    {
+        Assert.Equal(32, Plan(InBackward with { Recompute = RecomputePolicy.Selective }).RecordedBlocks);
+        var some = Plan(Options with { Recompute = RecomputePolicy.Selective, MicroBatchSize = 8 });
+        Assert.InRange(some.RecordedBlocks, 1, 31);
+        Assert.True(some.Fits(Card80));
+        Assert.Equal(0, Plan(Options).RecordedBlocks);
+    }
+
+    [Fact]
+    public void What_does_not_fit_comes_with_settings_that_do()
+    {
+        var options = Options with { Optimizer = new AdamWOptions() };
+        Assert.False(Plan(options).Fits(Card80));
+        var advice = MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, Card80).ToList();
+        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_bf16");
+        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_8bit");
+        Assert.All(advice, a => Assert.True(a.Bytes < Card80.Total));
+        Assert.Empty(MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, new CardMemory((long)(8 * GiB), CardMemory.Context)));
+    }
+
+    [Fact]
+    public void Accumulating_micro_batches_holds_their_sum_in_fp32()
+    {
+        var one = Plan(EightBit).Parts.Single(p => p.Name == "gradients").Bytes;
+        var two = Plan(EightBit with { AccumulationSteps = 2 }).Parts.Single(p => p.Name == "gradients").Bytes;
+        Assert.InRange(two / (double)one, 1.95, 2.1);
+    }
+
+    private static MemoryPlan Plan(TrainingOptions options) => MemoryPlan.Of(Config, options, ScalarType.BFloat16, teacher: null, Card80);
+
+    private static double Total(TrainingOptions options) => Plan(options).Total / GiB;
+}
