@@ -1,5 +1,7 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using T2R.Interop;
+using T2R.Recipes;
 
 namespace T2R.Cli;
 
@@ -44,13 +46,17 @@ internal static class Failure
     {
         UserErrorException user => user.Problems,
         IOException { HResult: NoSpaceLeft } when !e.Message.Contains("space left", StringComparison.OrdinalIgnoreCase) => [$"no space left on device: {e.Message}"],
+        RunOutOfMemoryException => [e.Message],
         IOException or UnauthorizedAccessException or DllNotFoundException => [e.Message],
-        OutOfMemoryException => ["out of memory"],
+        _ when MemoryShortage.Of(e) is { } shortage => [OutOfMemory(shortage)],
 
         // libtorch's text goes on with its own stack.
         ExternalException => [FirstLine(e.Message), $"That is what libtorch said; {DebugVariable}=1 shows where it was called."],
         _ => [$"{e.GetType().Name}: {FirstLine(e.Message)}", $"This should not happen; {DebugVariable}=1 shows where it did."],
     };
+
+    private static string OutOfMemory(MemoryShortage shortage) =>
+        $"{shortage}. Fewer or shorter texts at once and --dtype bf16 need less; {(shortage.OnCard ? "`nvidia-smi`" : "`top`")} shows who else uses it.";
 
     private static string FirstLine(string text) => text.Split('\n')[0].Trim();
 

@@ -70,6 +70,9 @@ internal sealed class RunLog(string folder) : ITrainingObserver, IDisposable
                 }
 
                 break;
+            case RunOutOfMemoryException:
+                _log.Error("{Message:l}", exception.Message);
+                break;
             default:
                 _log.Error(exception, "failed");
                 break;

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using T2R.Checkpoints;
 using T2R.Conversion;
+using T2R.Interop;
 using T2R.Models;
 using T2R.Training;
 
@@ -24,7 +25,37 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>The whole run.</summary>
     /// <returns>What was measured; also in <c>report.json</c>.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
-    public RunReport Everything()
+    /// <exception cref="RunOutOfMemoryException">It did not get the memory it needs.</exception>
+    public RunReport Everything() => TellingOfMemory(DoEverything);
+
+    /// <summary>Conversion and training alone.</summary>
+    /// <returns>What training left.</returns>
+    /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
+    /// <exception cref="RunOutOfMemoryException">It did not get the memory it needs.</exception>
+    public TrainingResult Training() => TellingOfMemory(DoTraining);
+
+    private string ConvertedFolder => Path.Combine(folder, ConvertedName);
+
+    private string ExportFolder => Path.Combine(folder, "export");
+
+    // Whose tokenizer and generation settings an export carries.
+    private string Companions => plan.Conversion is null ? plan.TokenizerFolderPath : ConvertedFolder;
+
+    // The filter runs before anything is disposed, so that the memory is told of as it was.
+    private T TellingOfMemory<T>(Func<T> work)
+    {
+        MemoryShortage? shortage = null;
+        try
+        {
+            return work();
+        }
+        catch (Exception e) when ((shortage = MemoryShortage.Of(e)) is not null)
+        {
+            throw new RunOutOfMemoryException(shortage!, plan, folder, e);
+        }
+    }
+
+    private RunReport DoEverything()
     {
         using var run = Begin();
         var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
@@ -50,10 +81,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         return report;
     }
 
-    /// <summary>Conversion and training alone.</summary>
-    /// <returns>What training left.</returns>
-    /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
-    public TrainingResult Training()
+    private TrainingResult DoTraining()
     {
         using var run = Begin();
         var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
@@ -62,13 +90,6 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         using var model = LoadStart();
         return Train(run, model, teacher, text);
     }
-
-    private string ConvertedFolder => Path.Combine(folder, ConvertedName);
-
-    private string ExportFolder => Path.Combine(folder, "export");
-
-    // Whose tokenizer and generation settings an export carries.
-    private string Companions => plan.Conversion is null ? plan.TokenizerFolderPath : ConvertedFolder;
 
     private RunFolder Begin()
     {

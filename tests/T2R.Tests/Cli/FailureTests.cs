@@ -1,4 +1,5 @@
 using T2R.Cli;
+using T2R.Tests.Checkpoints;
 using Xunit;
 
 namespace T2R.Tests.Cli;
@@ -26,5 +27,17 @@ public class FailureTests
         IReadOnlyList<string> sentences = Failure.Sentences(new ArithmeticException("odd\nmore"));
         Assert.Equal("ArithmeticException: odd", sentences[0]);
         Assert.Contains("T2R_DEBUG=1", sentences[1]);
+    }
+
+    [Fact]
+    public async Task Out_of_memory_is_one_message_and_exit_code_1()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["long.txt"], new string('x', 40_000_000));
+        string teacher = Path.Combine(Repository.Root, "recipes", "quickstart", "teacher");
+        var (code, output, error) = await T2rProcess.Run(
+            ["generate", teacher, "--prompt-file", folder["long.txt"]], new Dictionary<string, string?> { ["DOTNET_GCHeapHardLimit"] = "0x1000000" });
+        Assert.Equal((1, ""), (code, output));
+        Assert.Matches("^error: out of memory on the host: this process holds .*\n$", error);
     }
 }

@@ -45,6 +45,18 @@ public class SafeFunctionTests
     }
 
     [Fact]
+    public void An_exception_in_a_forward_reaches_the_caller()
+    {
+        using var scope = torch.NewDisposeScope();
+        var x = torch.ones(3).requires_grad_(true);
+        Assert.Equal("no memory", Assert.Throws<InsufficientMemoryException>(() => Unable.Of(x)).Message);
+        using (torch.no_grad())
+        {
+            Assert.Throws<InsufficientMemoryException>(() => Unable.Of(x));
+        }
+    }
+
+    [Fact]
     public void Fifty_steps_leave_no_tensors_behind()
     {
         long Count(int steps)
@@ -86,5 +98,14 @@ public class SafeFunctionTests
         protected override List<Tensor> ComputeOutputs(torch.autograd.AutogradContext context, object?[] inputs) => [(Tensor)inputs[0]! * 2];
 
         protected override List<Tensor?> ComputeGradients(torch.autograd.AutogradContext context, List<Tensor?> gradients) => throw new InvalidOperationException("the kernel failed");
+    }
+
+    private sealed class Unable : SafeFunction<Unable>
+    {
+        internal static Tensor Of(Tensor x) => Call(x)[0];
+
+        protected override List<Tensor> ComputeOutputs(torch.autograd.AutogradContext context, object?[] inputs) => throw new InsufficientMemoryException("no memory");
+
+        protected override List<Tensor?> ComputeGradients(torch.autograd.AutogradContext context, List<Tensor?> gradients) => [null];
     }
 }

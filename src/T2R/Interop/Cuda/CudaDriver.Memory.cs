@@ -10,6 +10,10 @@ internal static unsafe partial class CudaDriver
     [ThreadStatic]
     private static bool _isCurrent;
 
+    /// <summary>Whether this process computes on the first device: libtorch, or <see cref="Enter"/>, has made its primary context.</summary>
+    public static bool HasContext =>
+        IsPresent && cuDeviceGet(out int device, 0) == 0 && cuDevicePrimaryCtxGetState(device, out _, out int active) == 0 && active != 0;
+
     /// <summary>Makes the context that libtorch computes in this thread's: the primary one of the first device the process sees.</summary>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
     public static void Enter()
@@ -35,6 +39,9 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library)]
     private static partial int cuDevicePrimaryCtxRetain(out nint context, int device);
+
+    [LibraryImport(Library)]
+    private static partial int cuDevicePrimaryCtxGetState(int device, out uint flags, out int active);
 
     [LibraryImport(Library)]
     private static partial int cuCtxSetCurrent(nint context);
