@@ -2,6 +2,11 @@ using BenchmarkDotNet.Running;
 using T2R.Benchmarks;
 using T2R.Interop;
 
+if (args is ["ladder", ..])
+{
+    return MemoryLadder.Run(args[1..]);
+}
+
 LibTorch.Load();
 if (args is ["loading", var folder])
 {
@@ -11,3 +16,5 @@ else
 {
     BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
 }
+
+return 0;

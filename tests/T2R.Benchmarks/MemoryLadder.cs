@@ -1,0 +1,150 @@
+using System.Diagnostics;
+using System.Globalization;
+using T2R.Conversion;
+using T2R.Data;
+using T2R.Interop;
+using T2R.Interop.Cuda;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Training;
+using T2R.Training.Memory;
+using static TorchSharp.torch;
+
+namespace T2R.Benchmarks;
+
+/// <summary>
+/// Full-parameter training of Mistral-7B's shape with gated slot attention in every layer, from random weights on random ids, setting by setting: memory planned and
+/// measured, and tokens a second. Each row is a process of its own, since an allocator keeps what it once took.
+/// </summary>
+internal static class MemoryLadder
+{
+    private static readonly TrainingOptions Options = new()
+    {
+        Steps = 1_000_000,
+        WindowLength = 2048,
+        MicroBatchSize = 4,
+        Recompute = RecomputePolicy.Full,
+        Optimizer = new AdamWOptions { LearningRate = 1e-5, Name = OptimizerName.AdamWBf16 },
+    };
+
+    private static readonly (string Name, TrainingOptions Options)[] Rows =
+    [
+        ("adamw_bf16", Options),
+        ("adamw_bf16, selective", Options with { Recompute = RecomputePolicy.Selective }),
+        ("adamw_8bit", With(OptimizerName.AdamW8Bit)),
+        ("adamw_8bit, selective", With(OptimizerName.AdamW8Bit) with { Recompute = RecomputePolicy.Selective }),
+        ("adamw_8bit, in_backward", With(OptimizerName.AdamW8Bit, inBackward: true)),
+        ("adamw_8bit, in_backward, selective", With(OptimizerName.AdamW8Bit, inBackward: true) with { Recompute = RecomputePolicy.Selective }),
+        ("adamw_8bit, in_backward, offload_inputs", With(OptimizerName.AdamW8Bit, inBackward: true) with { OffloadInputs = true }),
+        ("adamw_8bit, in_backward, offload_inputs, offload", With(OptimizerName.AdamW8Bit, inBackward: true, offload: true) with { OffloadInputs = true }),
+        ("adamw_bf16, in_backward, offload", With(OptimizerName.AdamWBf16, inBackward: true, offload: true)),
+        ("adamw, in_backward, offload", With(OptimizerName.AdamW, inBackward: true, offload: true)),
+    ];
+
+    /// <summary>Runs the ladder, or one row of it.</summary>
+    /// <param name="arguments"><c>[--layers N] [--steps N] [row]</c>; without a row, every row.</param>
+    public static int Run(string[] arguments)
+    {
+        int layers = 32, steps = 6;
+        var rest = new List<string>();
+        for (int i = 0; i < arguments.Length; i++)
+        {
+            switch (arguments[i])
+            {
+                case "--layers":
+                    layers = int.Parse(arguments[++i], CultureInfo.InvariantCulture);
+                    break;
+                case "--steps":
+                    steps = int.Parse(arguments[++i], CultureInfo.InvariantCulture);
+                    break;
+                default:
+                    rest.Add(arguments[i]);
+                    break;
+            }
+        }
+
+        if (rest.Count == 1)
+        {
+            return Measure(Rows.First(r => r.Name == rest[0]), layers, steps);
+        }
+
+        Console.WriteLine($"{CudaDevice.All()[0].Name}: {layers} layers, {Options.TokensPerStep:N0} tokens a step, {steps} steps");
+        Console.WriteLine($"{"setting",-52} {"planned",8} {"peak",8} {"tokens/s",9}   device memory and resident set after step 3 → at the end");
+        foreach (var row in rest.Count == 0 ? Rows.Select(r => r.Name) : rest)
+        {
+            using var child = Process.Start(Environment.ProcessPath!, ["ladder", "--layers", $"{layers}", "--steps", $"{steps}", row]);
+            child.WaitForExit();
+        }
+
+        return 0;
+    }
+
+    private static int Measure((string Name, TrainingOptions Options) row, int layers, int steps)
+    {
+        LibTorch.Load();
+        var preset = RandomModel.Presets["mistral-7b"];
+        var config = preset with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), layers)] };
+        var plan = MemoryPlan.Of(config, row.Options, ScalarType.BFloat16, teacher: null, CardMemory.Now());
+        if (Environment.GetEnvironmentVariable("LADDER_PLAN") is not null)
+        {
+            Console.WriteLine($"{plan.Moment}: {string.Join(", ", plan.Parts.Select(p => $"{p.Name} {MemoryPart.Text(p.Bytes)}"))}; {plan.RecordedBlocks} recorded");
+        }
+
+        if (!plan.Fits(CardMemory.Now()))
+        {
+            Console.WriteLine($"{row.Name,-52} {MemoryPart.Text(plan.Total),8} does not fit");
+            return 0;
+        }
+
+        using var model = new CausalLM(config, Draw(config));
+        using var gradients = new Gradients();
+        var inputs = new TrainingInputs(model, new TokenStream([1, 2, 3], beginId: 1));
+        using var stage = new StageRun(StagePlan.Of(row.Options)[0], row.Options, inputs, gradients, plan.RecordedBlocks);
+        var times = new List<double>();
+        (long Device, long Host) early = default, late = default;
+        double first = 0, last = 0, norm = 0;
+        for (int step = 1; step <= steps; step++)
+        {
+            using var scope = NewDisposeScope();
+            var watch = Stopwatch.StartNew();
+            var options = row.Options;
+            if (stage.Flow.StepsInBackward)
+            {
+                stage.Optimizer.BeginStep(options.Optimizer.LearningRate, norm > 1 ? 1 / norm : 1);
+            }
+
+            var ids_BT = randint(2, config.VocabularySize, [options.MicroBatchSize, options.WindowLength], ScalarType.Int64, CUDA);
+            using var batch = new Batch(ids_BT, ids_BT.eq(1));
+            using var loss = stage.Loss.Backward(batch, 1);
+            norm = stage.Flow.Norm();
+            if (!stage.Flow.StepsInBackward)
+            {
+                stage.Optimizer.BeginStep(options.Optimizer.LearningRate, norm > 1 ? 1 / norm : 1);
+                stage.Optimizer.Update(gradients);
+                gradients.Clear();
+            }
+
+            stage.Optimizer.EndStep();
+            stage.Flow.Sample();
+            last = StepLoss.Mean([loss]).Loss;
+            CudaStream.Torch.Synchronize();
+            times.Add(watch.Elapsed.TotalSeconds);
+            first = step == 1 ? last : first;
+            late = (CudaMemory.Now().Used, ProcessMemory.Now().Resident);
+            early = step == Math.Min(3, steps) ? late : early;
+        }
+
+        double median = times.Skip(Math.Min(2, times.Count - 1)).Order().ElementAt((times.Count - Math.Min(2, times.Count - 1)) / 2);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{row.Name,-52} {MemoryPart.Text(plan.Total),8} {MemoryPart.Text(stage.Flow.PeakBytes),8} {row.Options.TokensPerStep / median,9:F0}   {MemoryPart.Text(early.Device)}, {MemoryPart.Text(early.Host)} → {MemoryPart.Text(late.Device)}, {MemoryPart.Text(late.Host)}; loss {first:F3} → {last:F3}"));
+        return 0;
+    }
+
+    private static WeightSet Draw(ModelConfig config) => new(config, spec => spec.IsNorm
+        ? ones([.. spec.Shape], ScalarType.Float32, CUDA)
+        : empty([.. spec.Shape], ScalarType.BFloat16, CUDA).normal_(0, 0.02));
+
+    private static TrainingOptions With(OptimizerName name, bool inBackward = false, bool offload = false) =>
+        Options with { Optimizer = Options.Optimizer with { Name = name, InBackward = inBackward, Offload = offload } };
+}
