@@ -1,9 +1,10 @@
 using System.Runtime.CompilerServices;
 using T2R.Interop;
 using Xunit;
+using Xunit.Sdk;
 
 // One card, one count of tensors: tests that measure either want it for themselves.
-[assembly: CollectionBehavior(DisableTestParallelization = true)]
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace T2R.Gpu.Tests;
 
