@@ -133,12 +133,18 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     private static bool IsSame(ConversionRecord? then, ConversionRecord now) => then is not null && (then with { Version = now.Version }).ToJson() == now.ToJson();
 
     // Paths inside the run's folder stay relative, so that the folder can be moved.
-    private RunRecord Record() => plan.Conversion is not null
-        ? new RunRecord(ConvertedName, ConvertedName, DtypeName.Of(plan.ExportDtype))
-        : new RunRecord(
-            plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
-            Path.GetFullPath(plan.TokenizerFolderPath),
-            DtypeName.Of(plan.ExportDtype));
+    private RunRecord Record()
+    {
+        var (export, trained) = (DtypeName.Of(plan.ExportDtype), DtypeName.Of(plan.Dtype));
+        return plan.Conversion is not null
+            ? new RunRecord(ConvertedName, ConvertedName, export, trained, Seed: null)
+            : new RunRecord(
+                plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
+                Path.GetFullPath(plan.TokenizerFolderPath),
+                export,
+                trained,
+                plan.Source is null ? plan.Recipe.Model.Seed : null);
+    }
 
     private void Convert()
     {

@@ -1,14 +1,13 @@
 using T2R.Conversion;
 using T2R.Models;
 using T2R.Training;
-using static TorchSharp.torch;
 
 namespace T2R.Recipes;
 
 /// <summary>Makes a model's folder of a run that was trained, be it finished or not.</summary>
 public static class RunExport
 {
-    /// <summary>Exports the newest whole checkpoint of a run.</summary>
+    /// <summary>Exports the newest whole checkpoint of a run: the weights it holds over those that the run began with.</summary>
     /// <param name="runFolder">The run's folder.</param>
     /// <param name="outFolder">The folder to make.</param>
     /// <param name="dtype">Type of the exported weights; null means the recipe's.</param>
@@ -17,7 +16,7 @@ public static class RunExport
     /// <param name="progress">Told of the bytes written.</param>
     /// <param name="cancellation">Heeded between tensors.</param>
     /// <returns>The checkpoint that was exported.</returns>
-    /// <exception cref="UserErrorException">It is not a run's folder, has no checkpoint, or the target must not be replaced.</exception>
+    /// <exception cref="UserErrorException">It is not a run's folder, has no checkpoint, or the target must not be replaced, or a weight that the run does not train is not there any more.</exception>
     public static string Newest(
         string runFolder, string outFolder, string? dtype, bool replace, Action<string> warn, IProgress<StageProgress>? progress, CancellationToken cancellation)
     {
@@ -25,8 +24,8 @@ public static class RunExport
         var config = record.ReadShape();
         using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
             ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
-        using var weights = checkpoint.ReadWeights(config, CPU);
-        Exporter.Export(config, spec => weights[spec.Name], outFolder, new ExportOptions
+        using var start = new StartWeights(runFolder, record, config);
+        Exporter.Export(config, spec => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec), outFolder, new ExportOptions
         {
             Dtype = DtypeName.Parse(dtype ?? record.ExportDtype),
             Origin = record.Companions,

@@ -6,10 +6,15 @@ using T2R.Models;
 namespace T2R.Recipes;
 
 /// <summary>What a run's folder must know to be exported later, when the recipe's paths may not lead anywhere any more: <c>run.json</c>.</summary>
-/// <param name="Shape">Folder, config.json or known name that the trained model's shape is read from; a path inside the run's folder is relative to it.</param>
+/// <param name="Shape">
+/// Folder, config.json or known name that the trained model's shape is read from; if it is a folder, the weights that the run began with are in it too. A path inside
+/// the run's folder is relative to it.
+/// </param>
 /// <param name="Companions">Folder whose tokenizer, generation settings and conversion record go along; likewise.</param>
 /// <param name="ExportDtype">Type of the exported weights, by its short name.</param>
-internal sealed record RunRecord(string Shape, string Companions, string ExportDtype)
+/// <param name="Dtype">Type of the matrices while they are trained, likewise.</param>
+/// <param name="Seed">Of the random weights that the run began with; null when it began with a folder's.</param>
+internal sealed record RunRecord(string Shape, string Companions, string ExportDtype, string Dtype, long? Seed)
 {
     private const string FileName = "run.json";
 

@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace T2R.Training;
 
 /// <summary>
-/// A checkpoint of a run, opened and checked: the weights in T2R's names (<c>model.safetensors</c> or its shards), the moments (<c>optimizer.safetensors</c>) and where
-/// the run stood (<c>state.json</c>).
+/// A checkpoint of a run, opened and checked: the weights that a stage of the run trains, in T2R's names (<c>model.safetensors</c> or its shards), the moments
+/// (<c>optimizer.safetensors</c>) and where the run stood (<c>state.json</c>). All other weights are those of the model that the run began with.
 /// </summary>
 public sealed class RunCheckpoint : IDisposable
 {
@@ -60,7 +60,7 @@ public sealed class RunCheckpoint : IDisposable
         return problems.Count == 0 ? null : throw new UserErrorException(problems);
     }
 
-    /// <summary>Opens a checkpoint and checks that every weight is there, of the right shape.</summary>
+    /// <summary>Opens a checkpoint and checks that every weight that the run trains is there, of the right shape.</summary>
     /// <param name="path">Its folder, <c>…/checkpoints/step-00000100</c>.</param>
     /// <param name="model">The shape it must have.</param>
     /// <exception cref="UserErrorException">It is damaged, or of another model.</exception>
@@ -75,9 +75,10 @@ public sealed class RunCheckpoint : IDisposable
             var problems = new Problems();
             foreach (var spec in WeightLayout.Of(model))
             {
-                if (!weights.Entries.TryGetValue(spec.Name, out var entry) || !entry.Shape.AsSpan().SequenceEqual(spec.Shape.AsSpan()))
+                bool isThere = weights.Entries.TryGetValue(spec.Name, out var entry);
+                if (isThere ? !entry!.Shape.AsSpan().SequenceEqual(spec.Shape.AsSpan()) : WeightChoice.IsEverTrained(state.Options, spec.Name))
                 {
-                    string found = entry is null ? "is missing" : $"has shape [{string.Join(", ", entry.Shape)}]";
+                    string found = isThere ? $"has shape [{string.Join(", ", entry!.Shape)}]" : "is missing";
                     problems.Add($"{path}: {spec.Name} {found}, expected [{string.Join(", ", spec.Shape)}]; the checkpoint is of another model or damaged.");
                 }
             }
@@ -93,21 +94,21 @@ public sealed class RunCheckpoint : IDisposable
         }
     }
 
-    /// <summary>The weights, copied to a device.</summary>
-    /// <param name="model">The shape it was opened with.</param>
-    /// <param name="device">Where they are wanted.</param>
-    public WeightSet ReadWeights(ModelConfig model, Device device) => new(model, spec =>
-    {
-        using var view = _weights.View(spec.Name);
-        return view.to(view.dtype, device, copy: true);
-    });
+    /// <summary>Whether it holds a weight; if not, the weight is that of the model the run began with.</summary>
+    /// <param name="name">T2R's name.</param>
+    public bool Holds(string name) => _weights.Entries.ContainsKey(name);
 
-    /// <summary>The weights, copied over those of a model of the same shape.</summary>
+    /// <summary>A weight that it holds: a CPU tensor over the mapped file, good while this checkpoint is open.</summary>
+    /// <param name="name">T2R's name.</param>
+    /// <exception cref="UserErrorException">It holds none of that name.</exception>
+    public Tensor View(string name) => _weights.View(name);
+
+    /// <summary>The weights it holds, copied over those of the model that the run began with.</summary>
     /// <param name="weights">Overwritten.</param>
     public void CopyTo(WeightSet weights)
     {
         var reads = new TensorReads();
-        foreach (var (spec, tensor) in weights.All)
+        foreach (var (spec, tensor) in weights.All.Where(w => Holds(w.Spec.Name)))
         {
             reads.Add(_weights.Holding(spec.Name), spec.Name, tensor);
         }
@@ -141,18 +142,16 @@ public sealed class RunCheckpoint : IDisposable
     }
 
     /// <summary>Writes a checkpoint, whole or not at all.</summary>
-    internal static void Write(string path, TrainingState state, WeightSet weights, IOptimizer optimizer)
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    internal static void Write(string path, CheckpointParts parts)
     {
         using var folder = new StagedFolder(path, replace: true);
-        var moments = optimizer.State.ToList();
-        List<TensorSpec> plan = [.. moments.Select(m => Spec(m.Name, m.Tensor))];
-        List<TensorSpec> weightPlan = [.. weights.All.Select(w => Spec(w.Spec.Name, w.Tensor))];
-        folder.EnsureSpace(plan.Concat(weightPlan).Sum(s => s.ByteCount));
-        using (var writer = new CheckpointWriter(folder, weightPlan))
+        folder.EnsureSpace(parts.ByteCount);
+        using (var writer = new CheckpointWriter(folder, [.. parts.Weights.Select(Spec)]))
         {
-            foreach (var (spec, tensor) in weights.All)
+            foreach (var (name, tensor) in parts.Weights)
             {
-                writer.Write(spec.Name, tensor);
+                writer.Write(name, tensor);
             }
 
             writer.Finish();
@@ -160,15 +159,15 @@ public sealed class RunCheckpoint : IDisposable
 
         AtomicFile.Write(System.IO.Path.Combine(folder.Path, OptimizerName), stream =>
         {
-            var writer = new SafeTensorsWriter(stream, plan);
-            foreach (var (name, tensor) in moments)
+            var writer = new SafeTensorsWriter(stream, parts.Moments.Select(Spec));
+            foreach (var (name, tensor) in parts.Moments)
             {
                 writer.Write(name, tensor);
             }
 
             writer.Finish();
         });
-        AtomicFile.WriteAllText(System.IO.Path.Combine(folder.Path, StateName), JsonSerializer.Serialize(state, TrainingJson.Indented) + "\n");
+        AtomicFile.WriteAllText(System.IO.Path.Combine(folder.Path, StateName), JsonSerializer.Serialize(parts.State, TrainingJson.Indented) + "\n");
         folder.Commit();
     }
 
@@ -187,7 +186,7 @@ public sealed class RunCheckpoint : IDisposable
         optimizer.Restore(State.OptimizerSteps, name => state[name]);
     }
 
-    private static TensorSpec Spec(string name, Tensor tensor) => new(name, tensor.dtype, [.. tensor.shape]);
+    private static TensorSpec Spec((string Name, Tensor Tensor) part) => new(part.Name, part.Tensor.dtype, [.. part.Tensor.shape]);
 
     private static TrainingState ReadState(string path)
     {

@@ -24,6 +24,7 @@ public sealed class Trainer : IDisposable
     private readonly LearningRateSchedule _schedule;
     private readonly Gradients _gradients = new();
     private readonly MemoryPlan _memory;
+    private readonly CheckpointSaver _saver;
     private TrainingReport? _report;
     private StageRun? _stage;
     private TrainingState _state;
@@ -46,6 +47,7 @@ public sealed class Trainer : IDisposable
         _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
         _schedule = new LearningRateSchedule(options);
         _memory = inputs.Memory(options);
+        _saver = new CheckpointSaver(WriteCheckpoint, sentence => _report!.Warned(sentence));
         _state = new TrainingState
         {
             Step = 0,
@@ -73,6 +75,7 @@ public sealed class Trainer : IDisposable
         while (_state.Step < _options.Steps)
         {
             StopIfAsked(cancellation);
+            _saver.ThrowIfFailed();
             EnterStage(_state.Step);
             _report!.StepBegins();
             double learningRate = _schedule.At(_state.Step);
@@ -92,6 +95,7 @@ public sealed class Trainer : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
+        _saver.Dispose();
         _stage?.Dispose();
         _report?.Dispose();
         _gradients.Dispose();
@@ -188,6 +192,7 @@ public sealed class Trainer : IDisposable
     {
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
+            _saver.Wait();
             string what = !double.IsFinite(loss) ? $"the loss is {loss}" : $"the norm of the gradients is {norm}";
             throw new DivergedException(_state.Step + 1, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
         }
@@ -255,7 +260,13 @@ public sealed class Trainer : IDisposable
     private void Save()
     {
         _state = _state with { ElapsedSeconds = _report!.ElapsedSeconds };
-        RunCheckpoint.Write(_folder.CheckpointPath(_state.Step), _state, _inputs.Model.Weights, _stage!.Optimizer);
+        using var live = CheckpointParts.Of(_state, _inputs.Model.Weights, _stage!.Optimizer);
+        _saver.Save(live);
+    }
+
+    private void WriteCheckpoint(CheckpointParts parts)
+    {
+        RunCheckpoint.Write(_folder.CheckpointPath(parts.State.Step), parts);
         _folder.Prune(_options.KeepLast);
     }
 
@@ -263,9 +274,11 @@ public sealed class Trainer : IDisposable
     {
         if (cancellation.IsCancellationRequested)
         {
+            _saver.Wait();
             if (_stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
             {
                 Save();
+                _saver.Wait();
             }
 
             throw new OperationCanceledException(cancellation);
@@ -274,6 +287,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Finish()
     {
+        _saver.Wait();
         LossPlot.Write(_folder.MetricsPath, _folder.PlotPath);
         _stage?.Dispose();
         _stage = null;

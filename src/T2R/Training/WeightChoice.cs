@@ -19,6 +19,10 @@ internal static class WeightChoice
                @group?.WeightDecay ?? (weight.Spec.IsNorm ? 0 : options.Optimizer.WeightDecay)),
     ];
 
+    /// <summary>Whether a stage of the run trains a weight; if none does, it stays as the run found it.</summary>
+    public static bool IsEverTrained(TrainingOptions options, string name) => StagePlan.Of(options).Any(p => IsTrained(options, p.Stage, name));
+
+    /// <summary>Whether a stage trains a weight.</summary>
     public static bool IsTrained(TrainingOptions options, TrainingStage stage, string name) =>
         stage.Trained.Any(pattern => NamePattern.Matches(pattern, name))
         && GroupOf(options, name) is not { Frozen: true }

@@ -1,7 +1,7 @@
+using T2R.Checkpoints;
 using T2R.Tests.Checkpoints;
 using T2R.Training;
 using Xunit;
-using static TorchSharp.torch;
 
 namespace T2R.Tests.Training;
 
@@ -175,11 +175,41 @@ public class ResumeTests
 
         var config = Tiny.Config(true, Tiny.Slots, Tiny.Softmax);
         using var newest = RunCheckpoint.Newest(folder.Path, config, Assert.Fail);
-        using var weights = newest!.ReadWeights(config, CPU);
-        Assert.Empty(Tiny.Changed(expected!, Tiny.Bytes(weights)));
+        using var other = Tiny.Model(config, 2);
+        newest!.CopyTo(other.Weights);
+        Assert.Empty(Tiny.Changed(expected!, Tiny.Bytes(other.Weights)));
         Assert.Equal((7, 7 * 48), (newest.Step, newest.Tokens));
         Assert.Equal(7, newest.Evaluation!.Step);
         Assert.Contains("blocks.0.mixer.f_proj", Assert.Throws<UserErrorException>(() => RunCheckpoint.Open(newest.Path, Tiny.Config(true, Tiny.Slots with { KeyValueHeads = 2 }, Tiny.Softmax))).Message);
+    }
+
+    [Fact]
+    public void A_checkpoint_holds_the_weights_that_some_stage_trains_and_no_other()
+    {
+        using var folder = new TemporaryFolder();
+        var options = Hard with { Stages = [Hard.Stages[0], new TrainingStage("rest") { Trained = ["*.f_proj.weight", "norm.weight"] }], Groups = [new ParameterGroup("*.o_proj.weight") { Frozen = true }] };
+        string[] expected =
+        [
+            "blocks.0.mixer.f_proj.weight", "blocks.0.mixer.g_norm.weight", "blocks.0.mixer.k_proj.weight", "blocks.0.mixer.q_proj.weight", "blocks.0.mixer.v_proj.weight",
+            "blocks.1.mixer.k_proj.weight", "blocks.1.mixer.q_proj.weight", "blocks.1.mixer.v_proj.weight", "norm.weight",
+        ];
+        Train(folder.Path, options, stopAt: 2);
+        string newest = RunFolder.Checkpoints(folder.Path)[0];
+        using (var stored = CheckpointFolder.Open(newest))
+        {
+            Assert.Equal(expected, stored.Entries.Keys.Order(StringComparer.Ordinal));
+        }
+
+        // One of them missing is damage, though another stage trains it.
+        using (var straight = new TemporaryFolder())
+        {
+            Assert.Empty(Tiny.Changed(Train(straight.Path, options, stopAt: null)!, Train(folder.Path, options, stopAt: null)!));
+        }
+
+        newest = RunFolder.Checkpoints(folder.Path)[0];
+        string state = File.ReadAllText(Path.Combine(newest, "state.json"));
+        File.WriteAllText(Path.Combine(newest, "state.json"), state.Replace("\"norm.weight\"", "\"*norm.weight\"", StringComparison.Ordinal));
+        Assert.Contains("blocks.0.mixer_norm.weight is missing", Assert.Throws<UserErrorException>(() => RunCheckpoint.Open(newest, Tiny.Config(true, Tiny.Slots, Tiny.Softmax))).Message);
     }
 
     // The final weights, or null when the run was stopped.

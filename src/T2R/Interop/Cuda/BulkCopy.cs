@@ -60,6 +60,11 @@ internal static unsafe class BulkCopy
     private static void Run(long[] sizes, Action<Lane, Pieces> work)
     {
         var pieces = new Pieces(sizes);
+        if (pieces.Count == 0)
+        {
+            return;
+        }
+
         CudaStream.Torch.Synchronize();
         int threads = Math.Min(Math.Min(MostThreads, Environment.ProcessorCount), pieces.Count);
         var lanes = new Task[threads];

@@ -1,0 +1,33 @@
+using T2R.Models;
+using static TorchSharp.torch;
+
+namespace T2R.Recipes;
+
+/// <summary>The weights that a run began with, for those that it does not train; the folder they are in is opened when the first is asked for.</summary>
+/// <param name="runFolder">The run's folder, for errors.</param>
+/// <param name="record">Says where they are.</param>
+/// <param name="config">The trained model's shape.</param>
+internal sealed class StartWeights(string runFolder, RunRecord record, ModelConfig config) : IDisposable
+{
+    private ModelFolder? _folder;
+
+    /// <summary>A weight as training held it, in the dtype it was trained beside; owned by the current dispose scope.</summary>
+    /// <exception cref="UserErrorException">The folder is gone, or holds another model.</exception>
+    public Tensor Read(WeightSpec spec)
+    {
+        var dtype = spec.IsNorm ? ScalarType.Float32 : DtypeName.Parse(record.Dtype);
+        if (record.Seed is { } seed)
+        {
+            return new RandomWeight(config, spec, seed).Draw(dtype);
+        }
+
+        _folder ??= Directory.Exists(record.Shape)
+            ? ModelFolder.Open(record.Shape)
+            : throw new UserErrorException($"{runFolder}: the run does not train every weight, and the others are those of {record.Shape}, which is not there; put that folder back.");
+        using var view = _folder.View(spec);
+        return view.to(dtype, copy: true);
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _folder?.Dispose();
+}
