@@ -122,6 +122,44 @@ public class RecipeRunTests
         Assert.True(File.Exists(world["model/tokenizer.model"]));
     }
 
+    // Both ways to an export give the same model: from memory at the run's end, and from what the run's folder and its start hold.
+    [Theory]
+    [InlineData("conversion")]
+    [InlineData("source")]
+    [InlineData("random")]
+    public void Weights_that_no_stage_trains_are_exported_from_where_the_run_began(string start)
+    {
+        using var world = new TinyWorld();
+        string[] overrides =
+        [
+            "training.groups=[{pattern: '*.mlp.*', frozen: true}, {pattern: embedding.weight, frozen: true}]", "dtype=bf16",
+            .. start switch { "conversion" => [], "source" => world.FromRandomWeights[..2], _ => world.FromRandomWeights },
+            .. (string[])(start == "random" ? ["model.seed=3"] : []),
+        ];
+        world.Run("run", cancellation: Cancellation, overrides: overrides);
+        Directory.Move(world["run"], world["moved"]);
+        RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
+        Assert.Equal(ExportedWeights(world, "moved"), File.ReadAllBytes(world["model/model.safetensors"]));
+
+        // Far smaller than the model: no frozen matrix is in it.
+        string checkpoint = Path.Combine(world["moved"], "checkpoints", "step-00000006", "model.safetensors");
+        using var stored = T2R.Checkpoints.SafeTensorsFile.Open(checkpoint);
+        Assert.DoesNotContain(stored.Entries, e => e.Name.Contains(".mlp.", StringComparison.Ordinal) || e.Name == "embedding.weight");
+        Assert.Contains(stored.Entries, e => e.Name == "blocks.0.mixer.q_proj.weight");
+    }
+
+    [Fact]
+    public void An_export_that_needs_a_folder_which_is_gone_names_it()
+    {
+        using var world = new TinyWorld();
+        world.Run("run", cancellation: Cancellation, overrides: [.. world.FromRandomWeights[..2], "training.groups=[{pattern: '*.mlp.*', frozen: true}]"]);
+        File.Copy(world["teacher/config.json"], world["config.json"]);
+        Directory.Move(world["teacher"], world["elsewhere"]);
+        var error = Assert.Throws<UserErrorException>(() => RunExport.Newest(world["run"], world["model"], null, replace: false, Assert.Fail, null, Cancellation));
+        Assert.Contains(world["teacher"], error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(world["model"]));
+    }
+
     [Fact]
     public void A_run_without_a_checkpoint_and_a_folder_that_is_no_run_are_not_exported()
     {
