@@ -80,7 +80,7 @@ public class CheckpointTests
             }
 
             using var gradients = new Gradients();
-            using var stage = new StageRun(StagePlan.Of(options)[0], options, new TrainingInputs(model, text), gradients);
+            using var stage = new StageRun(StagePlan.Of(options)[0], options, new TrainingInputs(model, text), gradients, recorded: 0);
             using var checkpoint = RunCheckpoint.Open(RunFolder.Checkpoints(folder)[0], Config);
             checkpoint.Restore(stage.Optimizer);
             Assert.Equal(3, stage.Optimizer.Steps);
