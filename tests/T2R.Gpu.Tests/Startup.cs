@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using T2R.Interop;
-using Xunit;
 using Xunit.Sdk;
+using Xunit.v3;
 
 // One card, one count of tensors: tests that measure either want it for themselves.
 [assembly: Parallelization(Mode = ParallelMode.None)]
