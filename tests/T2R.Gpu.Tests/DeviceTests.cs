@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using T2R.Interop.Cuda;
 using TorchSharp;
 using Xunit;
 
@@ -7,6 +9,10 @@ namespace T2R.Gpu.Tests;
 public static class Gpu
 {
     public static bool Present => torch.cuda_is_available();
+
+    /// <summary>Lets libtorch's allocator give back the memory of the card that it keeps for later: it does so before it refuses what the card does not have.</summary>
+    public static void ReleaseCache() =>
+        Assert.ThrowsAny<ExternalException>(() => torch.empty(2 * CudaMemory.Now().Total, torch.ScalarType.Byte, torch.CUDA));
 }
 
 public class DeviceTests
