@@ -27,6 +27,7 @@ internal static class PlanView
                 Device = Where(plan),
                 Dtype = DtypeName.Of(plan.Dtype),
                 Parameters = Parameters(plan),
+                plan.TrainedParameters,
                 SourceParameters = plan.Conversion?.SourceParameters,
                 training.Steps,
                 Tokens = Tokens(plan),
@@ -66,7 +67,7 @@ internal static class PlanView
         int recurrent = config.Mixers.Count(m => m is GatedSlotAttentionConfig);
         string from = plan.Source is { } source ? $"{source.Path} ({source.Format.Name})" : "random weights";
         string became = plan.Conversion is { } conversion ? $", {conversion.SourceParameters:N0} parameters before; initialization {conversion.Initialization.Name}" : string.Empty;
-        return $"{from}\n{Parameters(plan):N0} parameters{became}\n{config.Layers} layers, {recurrent} of them gated slot attention";
+        return $"{from}\n{Parameters(plan):N0} parameters{became}\n{config.Layers} layers, {recurrent} of them gated slot attention\n{plan.TrainedParameters:N0} parameters are trained{(plan.Recipe.Training.Lora is { } lora ? $", adapters of rank {lora.Rank} among them" : string.Empty)}";
     }
 
     private static string Where(RecipePlan plan) => plan.Card is null ? "cpu" : "cuda";

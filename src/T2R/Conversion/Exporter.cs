@@ -11,11 +11,11 @@ public static class Exporter
 {
     private const string Stage = "export";
 
-    /// <summary>Exports a model in memory.</summary>
+    /// <summary>Exports a model in memory, adapters merged.</summary>
     /// <inheritdoc cref="Export(ModelConfig, Func{WeightSpec, Tensor}, string, ExportOptions, IProgress{StageProgress}?, CancellationToken)"/>
     public static void Export(
         CausalLM model, string outFolder, ExportOptions options, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default) =>
-        Export(model.Config, spec => model.Weights[spec.Name], outFolder, options, progress, cancellation);
+        Export(model.Config with { Lora = null }, model.Merged, outFolder, options, progress, cancellation);
 
     /// <summary>Exports weights from wherever they are.</summary>
     /// <param name="config">The model's shape.</param>

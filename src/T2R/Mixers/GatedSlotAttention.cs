@@ -16,7 +16,7 @@ namespace T2R.Mixers;
 /// <param name="g_norm">Weight of the output norm, <c>[H·d]</c>.</param>
 /// <param name="o_proj">Output, <c>[D, H·d]</c>.</param>
 public sealed class GatedSlotAttention(
-    GatedSlotAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor f_proj, Tensor g_norm, Tensor o_proj) : ITokenMixer
+    GatedSlotAttentionConfig config, Projection q_proj, Projection k_proj, Projection v_proj, Projection f_proj, Tensor g_norm, Projection o_proj) : ITokenMixer
 {
     /// <inheritdoc />
     public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
@@ -35,12 +35,12 @@ public sealed class GatedSlotAttention(
         var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT, tape);
         carried?.Replace(final);
         o = RmsNorm.ApplyToSilu(o.reshape(batch, length, config.QuerySize), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
-        return Linear.Apply(o, o_proj, tape).MoveToOuterDisposeScope();
+        return o_proj.Apply(o, tape).MoveToOuterDisposeScope();
 
-        Tensor Heads(Tensor weight, int heads, int width) => Linear.Apply(x_BTD, weight, tape).view(batch, length, heads, width);
+        Tensor Heads(Projection projection, int heads, int width) => projection.Apply(x_BTD, tape).view(batch, length, heads, width);
     }
 
     /// <inheritdoc />
     public IMixerState CreateState(long batch) =>
-        new GatedSlotLayerState(batch, config, q_proj.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, q_proj.device);
+        new GatedSlotLayerState(batch, config, q_proj.Weight.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, q_proj.Weight.device);
 }

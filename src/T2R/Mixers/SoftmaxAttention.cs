@@ -9,7 +9,7 @@ namespace T2R.Mixers;
 /// <param name="k_proj">Keys, <c>[Hkv·d, D]</c>.</param>
 /// <param name="v_proj">Values, <c>[Hkv·d, D]</c>.</param>
 /// <param name="o_proj">Output, <c>[D, H·d]</c>.</param>
-public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Tensor q_proj, Tensor k_proj, Tensor v_proj, Tensor o_proj) : ITokenMixer
+public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q_proj, Projection k_proj, Projection v_proj, Projection o_proj) : ITokenMixer
 {
     /// <inheritdoc />
     public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
@@ -27,9 +27,9 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Tensor q_pro
 
         var mask = context.Mask(config.SlidingWindow);
         var o = nn.functional.scaled_dot_product_attention(q, Repeat(k), Repeat(v), mask, 0, is_casual: mask is null && length > 1);
-        return Linear.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), o_proj, tape).MoveToOuterDisposeScope();
+        return o_proj.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), tape).MoveToOuterDisposeScope();
 
-        Tensor Heads(Tensor weight, int heads) => Linear.Apply(x_BTD, weight, tape).view(batch, length, heads, config.HeadDim);
+        Tensor Heads(Projection projection, int heads) => projection.Apply(x_BTD, tape).view(batch, length, heads, config.HeadDim);
     }
 
     /// <inheritdoc />

@@ -16,17 +16,18 @@ public sealed class Block
         _epsilon = config.NormEpsilon;
         _mixerNorm = Weight("mixer_norm");
         _mlpNorm = Weight("mlp_norm");
-        Mlp = new Mlp(Weight("mlp.gate_proj"), Weight("mlp.up_proj"), Weight("mlp.down_proj"));
+        Mlp = new Mlp(Projection("mlp.gate_proj"), Projection("mlp.up_proj"), Projection("mlp.down_proj"));
         Mixer = config.Mixers[index] switch
         {
             SoftmaxAttentionConfig softmax => new SoftmaxAttention(
-                softmax, Weight("mixer.q_proj"), Weight("mixer.k_proj"), Weight("mixer.v_proj"), Weight("mixer.o_proj")),
+                softmax, Projection("mixer.q_proj"), Projection("mixer.k_proj"), Projection("mixer.v_proj"), Projection("mixer.o_proj")),
             GatedSlotAttentionConfig slots => new GatedSlotAttention(
-                slots, Weight("mixer.q_proj"), Weight("mixer.k_proj"), Weight("mixer.v_proj"), Weight("mixer.f_proj"), Weight("mixer.g_norm"), Weight("mixer.o_proj")),
+                slots, Projection("mixer.q_proj"), Projection("mixer.k_proj"), Projection("mixer.v_proj"), Projection("mixer.f_proj"), Weight("mixer.g_norm"), Projection("mixer.o_proj")),
             var other => throw new ArgumentException($"no mixer for {other.GetType().Name}", nameof(config)),
         };
 
         Tensor Weight(string name) => weights[WeightLayout.OfBlock(index, name)];
+        Projection Projection(string name) => weights.Projection(config, WeightLayout.OfBlock(index, name));
     }
 
     /// <summary>What mixes tokens.</summary>

@@ -103,6 +103,44 @@ public sealed class CausalLM : IDisposable
     /// <param name="batch">Sequences, B.</param>
     public ModelState CreateState(long batch) => new([.. Blocks.Select(b => b.Mixer.CreateState(batch))]);
 
+    /// <summary>The model with adapters beside its projections, which leave it as it is until they are trained. It takes over the weights: this one must not be used any more.</summary>
+    /// <param name="lora">Which, or null for none.</param>
+    /// <param name="seed">Of the adapters' numbers.</param>
+    public CausalLM WithAdapters(LoraConfig? lora, long seed)
+    {
+        if (lora is null)
+        {
+            return this;
+        }
+
+        var config = Config with { Lora = lora };
+        return new CausalLM(config, new WeightSet(config, spec =>
+        {
+            if (!LoraConfig.IsAdapter(spec.Name))
+            {
+                return Weights[spec.Name];
+            }
+
+            using var drawn = new RandomWeight(config, spec, seed).Draw(ScalarType.Float32);
+            return drawn.to(HeadWeight.dtype, Device, copy: true);
+        }));
+    }
+
+    /// <summary>A weight with its adapter merged in fp32, or, without one, as it is.</summary>
+    /// <param name="spec">Which weight; no adapter's own.</param>
+    /// <returns>A merged one belongs to the current dispose scope, others to the model.</returns>
+    public Tensor Merged(WeightSpec spec)
+    {
+        if (Config.Lora is not { } lora || !lora.Adapts(spec))
+        {
+            return Weights[spec.Name];
+        }
+
+        using var _ = no_grad();
+        var (a, b) = lora.Of(spec);
+        return lora.Merge(Weights[spec.Name], Weights[a.Name], Weights[b.Name]);
+    }
+
     /// <inheritdoc />
     public void Dispose() => Weights.Dispose();
 }

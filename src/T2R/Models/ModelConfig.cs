@@ -27,6 +27,9 @@ public sealed record ModelConfig
     /// <summary>One mixer a block, first block first.</summary>
     public required ImmutableArray<MixerConfig> Mixers { get; init; }
 
+    /// <summary>Adapters beside its projections while it is trained; null for none. No folder format has them: they are merged when a model is written.</summary>
+    public LoraConfig? Lora { get; init; }
+
     /// <summary>Id that begins a text.</summary>
     public int BosTokenId { get; init; } = 1;
 

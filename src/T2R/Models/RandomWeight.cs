@@ -26,10 +26,13 @@ internal sealed class RandomWeight
         (_spec, _key) = (spec, (ulong)seed);
         _stream = BinaryPrimitives.ReadUInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(spec.Name)));
         bool writesResidual = spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal);
-        Deviation = writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers) : 0.02;
+        Deviation = LoraConfig.IsUp(spec.Name) ? 0
+            : LoraConfig.IsAdapter(spec.Name) ? 1 / Math.Sqrt(3 * spec.Shape[1])
+            : writesResidual ? 0.02 / Math.Sqrt(2 * config.Layers)
+            : 0.02;
     }
 
-    /// <summary>Standard deviation of a matrix: 0.02, in what writes into the residual stream smaller by √(2 L), as in GPT-2.</summary>
+    /// <summary>Standard deviation of a matrix: 0.02, in what writes into the residual stream smaller by √(2 L), as in GPT-2; of an adapter's A 1/√(3 I), of its B 0.</summary>
     public double Deviation { get; }
 
     /// <summary>The whole weight on the CPU, drawn by libtorch's threads.</summary>

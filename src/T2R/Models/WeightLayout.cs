@@ -20,7 +20,15 @@ public static class WeightLayout
         var specs = new List<WeightSpec> { new(Embedding, [config.VocabularySize, config.HiddenSize]) };
         for (int i = 0; i < config.Layers; i++)
         {
-            specs.AddRange(OfBlock(config, i));
+            foreach (var spec in OfBlock(config, i))
+            {
+                specs.Add(spec);
+                if (config.Lora is { } lora && lora.Adapts(spec))
+                {
+                    var (a, b) = lora.Of(spec);
+                    specs.AddRange([a, b]);
+                }
+            }
         }
 
         specs.Add(new(Norm, [config.HiddenSize]));
@@ -32,7 +40,7 @@ public static class WeightLayout
         return specs;
     }
 
-    /// <summary>The weights of block <paramref name="i"/>.</summary>
+    /// <summary>The weights of block <paramref name="i"/>, without adapters.</summary>
     public static IEnumerable<WeightSpec> OfBlock(ModelConfig config, int i)
     {
         long hidden = config.HiddenSize, intermediate = config.IntermediateSize;

@@ -1,5 +1,6 @@
 using T2R.Interop;
 using T2R.Interop.Cuda;
+using T2R.Ops;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -43,6 +44,21 @@ public sealed class WeightSet : IDisposable
     /// <summary>A weight by name.</summary>
     /// <param name="name">T2R's name.</param>
     public Tensor this[string name] => _tensors[name];
+
+    /// <summary>A matrix as blocks apply it, with its adapter if it has one.</summary>
+    /// <param name="config">The shape the set was made for.</param>
+    /// <param name="name">T2R's name of the matrix.</param>
+    public Projection Projection(ModelConfig config, string name)
+    {
+        var spec = Specs.First(s => s.Name == name);
+        if (config.Lora is not { } lora || !lora.Adapts(spec))
+        {
+            return new Projection(this[name]);
+        }
+
+        var (a, b) = lora.Of(spec);
+        return new Projection(this[name], (this[a.Name], this[b.Name], lora.Scale));
+    }
 
     /// <summary>Every weight with what it is, in order.</summary>
     public IEnumerable<(WeightSpec Spec, Tensor Tensor)> All => Specs.Select(s => (s, _tensors[s.Name]));

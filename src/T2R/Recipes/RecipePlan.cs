@@ -63,8 +63,12 @@ public sealed class RecipePlan : IDisposable
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true)];
 
+    /// <summary>Numbers that some stage trains, adapters' included.</summary>
+    public long TrainedParameters =>
+        WeightLayout.Of(Config with { Lora = Recipe.Training.Lora }).Where(s => WeightChoice.IsEverTrained(Recipe.Training, s.Name)).Sum(s => s.Count);
+
     /// <summary>What training is going to hold.</summary>
-    public MemoryPlan Memory => MemoryPlan.Of(Config, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null, Card);
+    public MemoryPlan Memory => MemoryPlan.Of(Config with { Lora = Recipe.Training.Lora }, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null, Card);
 
     /// <summary>Opens everything a recipe names.</summary>
     /// <param name="recipe">The recipe.</param>
@@ -91,7 +95,7 @@ public sealed class RecipePlan : IDisposable
             CheckTogether(recipe, config, tokenizer, problems);
             if (!problems.Any && card is not null)
             {
-                CheckMemory(recipe, config!, WantsTeacher(recipe) && conversion is not null ? source!.Config : null, card, problems);
+                CheckMemory(recipe, config! with { Lora = recipe.Training.Lora }, WantsTeacher(recipe) && conversion is not null ? source!.Config : null, card, problems);
             }
 
             problems.ThrowIfAny();

@@ -157,7 +157,9 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     private CausalLM LoadTeacher() => plan.Source!.Load(plan.Device, plan.Dtype);
 
     // What training starts from: the converted model, the source as it is, or random weights.
-    private CausalLM LoadStart()
+    private CausalLM LoadStart() => LoadPlain().WithAdapters(plan.Recipe.Training.Lora, plan.Recipe.Training.Seed);
+
+    private CausalLM LoadPlain()
     {
         if (plan.Conversion is null)
         {

@@ -1,6 +1,7 @@
 using T2R.Conversion;
 using T2R.Models;
 using T2R.Training;
+using static TorchSharp.torch;
 
 namespace T2R.Recipes;
 
@@ -25,7 +26,7 @@ public static class RunExport
         using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
             ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
         using var start = new StartWeights(runFolder, record, config);
-        Exporter.Export(config, spec => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec), outFolder, new ExportOptions
+        Exporter.Export(config, Merged, outFolder, new ExportOptions
         {
             Dtype = DtypeName.Parse(dtype ?? record.ExportDtype),
             Origin = record.Companions,
@@ -34,5 +35,17 @@ public static class RunExport
             Replace = replace,
         }, progress, cancellation);
         return checkpoint.Path;
+
+        Tensor Merged(WeightSpec spec)
+        {
+            var weight = checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
+            if (checkpoint.Lora is not { } lora || !lora.Adapts(spec))
+            {
+                return weight;
+            }
+
+            var (a, b) = lora.Of(spec);
+            return lora.Merge(weight, checkpoint.View(a.Name), checkpoint.View(b.Name));
+        }
     }
 }

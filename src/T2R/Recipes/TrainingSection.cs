@@ -1,3 +1,4 @@
+using T2R.Models;
 using T2R.Training;
 
 namespace T2R.Recipes;
@@ -23,6 +24,7 @@ internal static class TrainingSection
             Stages = [.. yaml.Sections("stages").Select(Stage)],
             Recompute = yaml.Choice("recompute", defaults.Recompute),
             OffloadInputs = yaml.Flag("offload_inputs", defaults.OffloadInputs),
+            Lora = yaml.Section("lora") is { } lora ? Lora(lora) : null,
             Distillation = yaml.Section("distillation") is { } distillation ? Distillation(distillation) : null,
             ResetAtDocuments = yaml.Flag("reset_at_documents", defaults.ResetAtDocuments),
             EvaluateEvery = yaml.Count("evaluate_every", defaults.EvaluateEvery, least: 0),
@@ -51,6 +53,13 @@ internal static class TrainingSection
         };
         yaml.RefuseTheRest();
         return options;
+    }
+
+    private static LoraConfig Lora(YamlSection yaml)
+    {
+        var lora = new LoraConfig(yaml.Count("rank", 16), yaml.Number("alpha", 32), [.. yaml.Texts("targets")]);
+        yaml.RefuseTheRest();
+        return lora;
     }
 
     private static DistillationOptions Distillation(YamlSection yaml)

@@ -33,6 +33,9 @@ public sealed class RunCheckpoint : IDisposable
     /// <summary>The last evaluation before it; null without held-out text.</summary>
     public EvaluationMetrics? Evaluation => State.Evaluation;
 
+    /// <summary>The adapters that were trained; null for none.</summary>
+    public LoraConfig? Lora => State.Options.Lora;
+
     internal TrainingState State { get; }
 
     /// <summary>Opens the newest checkpoint of a run that is whole.</summary>
@@ -67,6 +70,7 @@ public sealed class RunCheckpoint : IDisposable
     public static RunCheckpoint Open(string path, ModelConfig model)
     {
         var state = ReadState(System.IO.Path.Combine(path, StateName));
+        model = model with { Lora = state.Options.Lora };
         var weights = CheckpointFolder.Open(path);
         SafeTensorsFile? moments = null;
         try

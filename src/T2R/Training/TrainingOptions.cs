@@ -45,6 +45,12 @@ public sealed record TrainingOptions
     /// <summary>Whether the inputs of the blocks wait for their backward in pinned host memory: for long windows. Same bits, slower.</summary>
     public bool OffloadInputs { get; init; }
 
+    /// <summary>
+    /// Adapters to train instead of the projections they stand beside; then only they and what conversion added (f_proj, g_norm) are trained, as far as stages and groups
+    /// let them. Null trains weights themselves.
+    /// </summary>
+    public LoraConfig? Lora { get; init; }
+
     /// <summary>How much the teacher's predictions count in stages over tokens; null when there is no teacher to follow.</summary>
     public DistillationOptions? Distillation { get; init; }
 

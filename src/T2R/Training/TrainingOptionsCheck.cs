@@ -32,6 +32,8 @@ internal static class TrainingOptionsCheck
                 $"training.optimizer.in_backward excludes accumulation: a weight that has moved cannot wait for more gradients, and training.accumulation_steps is {options.AccumulationSteps}. Make it 1 with a larger micro_batch_size, or in_backward false.");
         }
 
+        Lora(options, model, problems);
+        model = model with { Lora = options.Lora };
         Groups(options, model, problems);
         Stages(options, model, problems);
 
@@ -49,6 +51,31 @@ internal static class TrainingOptionsCheck
             {
                 problems.Add($"training.{key} is {value}; expected a number {(most == double.MaxValue ? $"of at least {least}" : $"from {least} to {most}")}.");
             }
+        }
+    }
+
+    private static void Lora(TrainingOptions options, ModelConfig model, Problems problems)
+    {
+        if (options.Lora is not { } lora)
+        {
+            return;
+        }
+
+        if (lora.Rank < 1 || !(lora.Alpha > 0))
+        {
+            problems.Add($"training.lora has rank {lora.Rank} and alpha {lora.Alpha}; expected a rank of at least 1 and an alpha above 0.");
+        }
+
+        var able = WeightLayout.Of(model with { Lora = null }).Where(LoraConfig.CanAdapt).Select(s => s.Name).ToList();
+        foreach (string target in lora.Targets.Where(t => !able.Any(name => NamePattern.Matches(t, name))))
+        {
+            string nearest = NearestName.Of(target, able.Select(Generalised).Distinct()) is { } name ? $" Did you mean '{name}'?" : "";
+            problems.Add($"training.lora.targets: '{target}' matches no projection that can have an adapter; these are like 'blocks.*.mixer.q_proj.weight'.{nearest}");
+        }
+
+        if (lora.Targets.IsEmpty)
+        {
+            problems.Add("training.lora.targets is empty; name at least one projection, such as 'blocks.*.mixer.q_proj.weight'.");
         }
     }
 

@@ -24,9 +24,13 @@ internal static class WeightChoice
 
     /// <summary>Whether a stage trains a weight.</summary>
     public static bool IsTrained(TrainingOptions options, TrainingStage stage, string name) =>
-        stage.Trained.Any(pattern => NamePattern.Matches(pattern, name))
+        (options.Lora is null || LoraConfig.IsAdapter(name) || IsNew(name))
+        && stage.Trained.Any(pattern => NamePattern.Matches(pattern, name))
         && GroupOf(options, name) is not { Frozen: true }
         && (stage.Objective != StageObjective.Mixers || name.Contains(".mixer.", StringComparison.Ordinal));
+
+    // What conversion adds.
+    private static bool IsNew(string name) => name.EndsWith(".f_proj.weight", StringComparison.Ordinal) || name.EndsWith(".g_norm.weight", StringComparison.Ordinal);
 
     private static ParameterGroup? GroupOf(TrainingOptions options, string name) =>
         options.Groups.LastOrDefault(g => NamePattern.Matches(g.Pattern, name));

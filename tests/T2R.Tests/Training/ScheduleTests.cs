@@ -1,3 +1,4 @@
+using T2R.Models;
 using T2R.Training;
 using Xunit;
 

@@ -1,4 +1,4 @@
-namespace T2R.Training;
+namespace T2R.Models;
 
 /// <summary>Weight names with <c>*</c> for any characters, none included.</summary>
 internal static class NamePattern

@@ -1,0 +1,32 @@
+using static TorchSharp.torch;
+
+namespace T2R.Ops;
+
+/// <summary>
+/// A weight that maps inputs linearly, with or without a low-rank adapter beside it (Hu et al., LoRA, ICLR 2022): y = x Wᵀ + σ (x Aᵀ) Bᵀ.
+/// </summary>
+/// <param name="weight">W, <c>[O, I]</c>.</param>
+/// <param name="adapter">A <c>[r, I]</c>, B <c>[O, r]</c> and σ; null for none.</param>
+public sealed class Projection(Tensor weight, (Tensor A, Tensor B, double Scale)? adapter = null)
+{
+    /// <summary>W, <c>[O, I]</c>.</summary>
+    public Tensor Weight => weight;
+
+    /// <summary>Whether an adapter stands beside it.</summary>
+    public bool HasAdapter => adapter is not null;
+
+    /// <summary>Maps <c>[…, I]</c> to <c>[…, O]</c>.</summary>
+    /// <param name="x">In the weight's dtype.</param>
+    /// <param name="tape">Keeps or gives x Wᵀ; null for neither.</param>
+    public Tensor Apply(Tensor x, Tape? tape = null)
+    {
+        if (adapter is not var (a, b, scale))
+        {
+            return Linear.Apply(x, weight, tape);
+        }
+
+        using var scope = NewDisposeScope();
+        var low = nn.functional.linear(nn.functional.linear(x, a), b);
+        return Linear.Apply(x, weight, tape).add(low, alpha: scale).MoveToOuterDisposeScope();
+    }
+}
