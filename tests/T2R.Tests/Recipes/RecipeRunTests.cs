@@ -43,6 +43,18 @@ public class RecipeRunTests
     }
 
     [Fact]
+    public void Adapters_are_merged_in_the_export_of_a_run_and_of_its_checkpoint_alike()
+    {
+        using var world = new TinyWorld();
+        string[] lora = ["training.lora={rank: 2, alpha: 64, targets: [blocks.*.mixer.*_proj.weight]}", "training.optimizer.learning_rate=0.05"];
+        var report = world.Run("run", null, Cancellation, lora);
+        Assert.InRange(report.Rows[3].Perplexity / report.Rows[2].Perplexity, 0.999, 1.001);
+        RunExport.Newest(world["run"], world["again"], dtype: null, replace: false, _ => { }, progress: null, Cancellation);
+        Assert.Equal(ExportedWeights(world, "run"), File.ReadAllBytes(world["again/model.safetensors"]));
+        Assert.NotEqual(File.ReadAllBytes(world["run/converted/model.safetensors"]), ExportedWeights(world, "run"));
+    }
+
+    [Fact]
     public void A_run_stopped_in_the_middle_ends_with_the_bytes_of_one_that_was_not()
     {
         using var world = new TinyWorld();
