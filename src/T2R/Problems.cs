@@ -30,6 +30,20 @@ public sealed class Problems
         }
     }
 
+    /// <summary>Likewise, of a check that yields nothing.</summary>
+    /// <param name="check">The check.</param>
+    public void Try(Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (UserErrorException e)
+        {
+            _sentences.AddRange(e.Problems);
+        }
+    }
+
     /// <summary>Throws when anything was found.</summary>
     /// <exception cref="UserErrorException">Holds every problem.</exception>
     public void ThrowIfAny()

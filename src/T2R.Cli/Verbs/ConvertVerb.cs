@@ -50,13 +50,14 @@ internal static class ConvertVerb
             };
             using var folder = problems.Try(() => ModelFolder.Open(parsed.GetValue(source)!));
             var plan = folder is null ? null : problems.Try(() => Converter.Plan(folder, options));
+            string target = parsed.GetValue(output)!;
+            problems.Try(() => FolderWriter.CheckTarget(target, parsed.GetValue(force), parsed.GetValue(source)));
             problems.ThrowIfAny();
             foreach (string warning in folder!.Warnings)
             {
                 Screen.Warn(warning);
             }
 
-            string target = parsed.GetValue(output)!;
             if (!parsed.GetValue(dryRun))
             {
                 using var progress = new ProgressReporter();

@@ -16,8 +16,9 @@ internal static class ExportVerb
         var output = new Option<string>("--out") { Description = "The folder to make.", Required = true };
         var dtype = new Option<string?>("--dtype") { Description = $"{string.Join(", ", DtypeName.ShortNames)}; as the recipe says unless given." };
         var force = new Option<bool>("--force") { Description = "Replace the model that lies there." };
+        var json = new Option<bool>("--json") { Description = "Print what was exported as JSON." };
         verb.Arguments.Add(run);
-        foreach (Option option in (Option[])[output, dtype, force])
+        foreach (Option option in (Option[])[output, dtype, force, json])
         {
             verb.Options.Add(option);
         }
@@ -26,8 +27,14 @@ internal static class ExportVerb
         {
             using var progress = new ProgressReporter();
             string target = parsed.GetValue(output)!;
-            string checkpoint = RunExport.Newest(parsed.GetValue(run)!, target, parsed.GetValue(dtype), parsed.GetValue(force), Screen.Warn, progress, stop);
-            Screen.Print($"{checkpoint} lies in {target} as a model's folder.");
+            var exported = RunExport.Newest(parsed.GetValue(run)!, target, parsed.GetValue(dtype), parsed.GetValue(force), Screen.Warn, progress, stop);
+            if (parsed.GetValue(json))
+            {
+                Screen.PrintJson(new { Run = parsed.GetValue(run), Out = target, exported.Checkpoint, exported.Step, exported.Tokens, exported.Parameters, exported.Dtype });
+                return;
+            }
+
+            Screen.Print($"{exported.Checkpoint} lies in {target} as a model's folder.");
         });
         return verb;
     }

@@ -17,7 +17,8 @@ internal static class MakeRandomVerb
         var seed = new Option<long>("--seed") { Description = "Of the weights.", DefaultValueFactory = _ => 1 };
         var dtype = new Option<string>("--dtype") { Description = $"What weights are stored in: {string.Join(", ", DtypeName.ShortNames)}.", DefaultValueFactory = _ => "bf16" };
         var force = new Option<bool>("--force") { Description = "Replace the model that lies there." };
-        foreach (Option option in (Option[])[config, output, seed, dtype, force])
+        var json = new Option<bool>("--json") { Description = "Print what was made as JSON." };
+        foreach (Option option in (Option[])[config, output, seed, dtype, force, json])
         {
             verb.Options.Add(option);
         }
@@ -31,7 +32,21 @@ internal static class MakeRandomVerb
                 RandomModel.Write(shape, parsed.GetValue(output)!, parsed.GetValue(seed), stored, parsed.GetValue(force), progress, stop);
             }
 
-            Screen.Print($"{WeightLayout.Of(shape).Sum(s => s.Count):N0} random parameters lie in {parsed.GetValue(output)}.");
+            long parameters = WeightLayout.Of(shape).Sum(s => s.Count);
+            if (parsed.GetValue(json))
+            {
+                Screen.PrintJson(new
+                {
+                    Out = parsed.GetValue(output),
+                    Seed = parsed.GetValue(seed),
+                    Dtype = DtypeName.Of(stored),
+                    Parameters = parameters,
+                    Bytes = parameters * DtypeName.Bytes(stored),
+                });
+                return;
+            }
+
+            Screen.Print($"{parameters:N0} random parameters lie in {parsed.GetValue(output)}.");
         });
         return verb;
     }

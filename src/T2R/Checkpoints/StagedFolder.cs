@@ -33,7 +33,7 @@ public sealed class StagedFolder : IDisposable
             Leftover.Remove(Target);
         }
 
-        RefuseIfTaken();
+        RefuseIfTaken(Target, replace);
         for (string? missing = parent; missing is not null && !Directory.Exists(missing); missing = System.IO.Path.GetDirectoryName(missing))
         {
             _createdParents.Add(missing);
@@ -67,7 +67,7 @@ public sealed class StagedFolder : IDisposable
             DiskFull.Explain(Target, () => Array.ForEach(entries, Posix.Sync));
         }
 
-        RefuseIfTaken();
+        RefuseIfTaken(Target, _replace);
         if (_replace && Directory.Exists(Target))
         {
             Replace();
@@ -102,16 +102,18 @@ public sealed class StagedFolder : IDisposable
         }
     }
 
-    private void RefuseIfTaken()
+    /// <summary>Refuses a target that could not be committed as it is now.</summary>
+    /// <exception cref="UserErrorException">It exists, is not empty and must not be replaced, or is a file.</exception>
+    internal static void RefuseIfTaken(string target, bool replace)
     {
-        if (File.Exists(Target))
+        if (File.Exists(target))
         {
-            throw new UserErrorException($"{Target}: this is a file, expected a folder to create; choose another name.");
+            throw new UserErrorException($"{target}: this is a file, expected a folder to create; choose another name.");
         }
 
-        if (!_replace && Directory.Exists(Target) && Directory.EnumerateFileSystemEntries(Target).Any())
+        if (!replace && Directory.Exists(target) && Directory.EnumerateFileSystemEntries(target).Any())
         {
-            throw new UserErrorException($"{Target}: the folder exists and is not empty; choose another one, or remove it first.");
+            throw new UserErrorException($"{target}: the folder exists and is not empty; choose another one, or remove it first.");
         }
     }
 

@@ -28,6 +28,12 @@ public sealed record ConversionRecord
     /// <summary>The source folder's name.</summary>
     public required string Source { get; init; }
 
+    /// <summary>
+    /// Tells the source's weights from another model's: the SHA-256, over all its tensors in the order of their names, of name, dtype, shape and three samples of at most
+    /// 4 096 bytes. Null in records of early versions.
+    /// </summary>
+    public string? SourceFingerprint { get; init; }
+
     /// <summary>The source folder's format.</summary>
     public required string SourceFormat { get; init; }
 
@@ -66,6 +72,7 @@ public sealed record ConversionRecord
     {
         Version = typeof(ConversionRecord).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion,
         Source = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(plan.Source.Path))),
+        SourceFingerprint = plan.Source.Fingerprint(),
         SourceFormat = plan.Source.Format.Name,
         SourceParameters = plan.SourceParameters,
         Parameters = plan.TargetParameters,

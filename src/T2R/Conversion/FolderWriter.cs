@@ -41,7 +41,7 @@ public sealed class FolderWriter : IDisposable
     /// <exception cref="IOException">The disk has no room.</exception>
     public FolderWriter(string path, bool replace, ModelConfig config, Func<WeightSpec, ScalarType> dtype, string? companions, bool flush)
     {
-        RefuseToDestroy(path, replace, companions);
+        CheckTarget(path, replace, companions);
         bool recurrent = config.Mixers.Any(m => m is GatedSlotAttentionConfig);
         (_config, _dtype, _names) = (config, dtype, recurrent ? GatedSlotNames.Table : MistralNames.Table);
         string stored = DtypeName.Of(dtype(WeightLayout.Of(config)[0]));
@@ -57,6 +57,17 @@ public sealed class FolderWriter : IDisposable
             Dispose();
             throw;
         }
+    }
+
+    /// <summary>Checks that a folder can be made, or replaced; writes nothing.</summary>
+    /// <param name="path">The folder to make.</param>
+    /// <param name="replace">Whether a model's folder that is there already is replaced.</param>
+    /// <param name="companions">A folder that is read for it, which must not be replaced; null for none.</param>
+    /// <exception cref="UserErrorException">It exists and must not, or cannot, be replaced.</exception>
+    public static void CheckTarget(string path, bool replace, string? companions)
+    {
+        RefuseToDestroy(path, replace, companions);
+        StagedFolder.RefuseIfTaken(Path.GetFullPath(path), replace);
     }
 
     /// <summary>Bytes of all weights.</summary>

@@ -23,6 +23,7 @@ public static class TokenCache
     /// <param name="tokenizer">As for <see cref="TokenStream.Build"/>.</param>
     /// <param name="tokenizerHash">Tells this tokenizer from others: a hash of its file.</param>
     /// <param name="beginId">The beginning-of-sequence id.</param>
+    /// <param name="accept">Given ids that were made anew before they are written; may throw, and the file stays as it was.</param>
     /// <param name="progress">Hears of tokenizing, if it is needed.</param>
     /// <param name="threads">How many threads tokenize; by default as many as there are cores.</param>
     /// <param name="cancellation">Stops the work.</param>
@@ -35,6 +36,7 @@ public static class TokenCache
         Tokenizer tokenizer,
         string tokenizerHash,
         int beginId,
+        Action<TokenStream>? accept = null,
         IProgress<StageProgress>? progress = null,
         int? threads = null,
         CancellationToken cancellation = default)
@@ -46,6 +48,7 @@ public static class TokenCache
         }
 
         TokenStream built = TokenStream.Build(corpus, tokenizer, beginId, progress, threads, cancellation);
+        accept?.Invoke(built);
         Save(path, key, built);
         return built;
     }

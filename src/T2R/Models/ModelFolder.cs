@@ -31,6 +31,10 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Bytes of all stored tensors.</summary>
     public long TotalBytes => _checkpoint.TotalBytes;
 
+    /// <summary>Tells these weights from another model's without reading them all: the SHA-256 of every tensor's name, dtype, shape and 12 kB of its bytes.</summary>
+    /// <exception cref="IOException">The disk fails.</exception>
+    public string Fingerprint() => WeightsFingerprint.Of(_checkpoint);
+
     /// <summary>Every stored tensor by the format's name, those that say nothing (<see cref="IFolderFormat.Ignores"/>) and a stored tied head included.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Tensors => _checkpoint.Entries;
 

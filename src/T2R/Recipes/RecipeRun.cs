@@ -57,8 +57,8 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private RunReport DoEverything()
     {
-        using var run = Begin();
-        var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
+        var (run, text) = Begin();
+        using var held = run;
         var measure = new RunMeasure(plan, text, watch, cancellation);
         var rows = ImmutableArray.CreateBuilder<ReportRow>();
 
@@ -83,23 +83,26 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private TrainingResult DoTraining()
     {
-        using var run = Begin();
-        var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
+        var (run, text) = Begin();
+        using var held = run;
         Convert();
         using var teacher = plan.NeedsTeacher ? LoadTeacher() : null;
         using var model = LoadStart();
         return Train(run, model, teacher, text);
     }
 
-    private RunFolder Begin()
+    // What lies there of the run is overwritten only when everything of the recipe is known to be the run's.
+    private (RunFolder Run, RunText Text) Begin()
     {
         var run = RunFolder.Open(folder);
         try
         {
-            RefuseAnotherRun();
+            var record = Record();
+            RunChanges.Refuse(plan, folder, ConvertedFolder, record);
+            var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
             AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
-            Record().Save(folder);
-            return run;
+            record.Save(folder);
+            return (run, text);
         }
         catch
         {
@@ -108,42 +111,19 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         }
     }
 
-    // Before anything of the run that lies there is overwritten, or measured in vain.
-    private void RefuseAnotherRun()
-    {
-        var problems = new Problems();
-        if (Directory.Exists(ConvertedFolder) && (plan.Conversion is not { } conversion || !IsSame(ConversionRecord.Find(ConvertedFolder), ConversionRecord.Of(conversion))))
-        {
-            problems.Add(
-                $"{ConvertedFolder}: this run converted with other settings (see {ConversionRecord.FileName} there); give the old settings, or another folder with --out.");
-        }
-
-        if (RunCheckpoint.NewestOptions(folder) is { } began)
-        {
-            foreach (string change in OptionChanges.Between(began, plan.Recipe.Training, folder))
-            {
-                problems.Add(change);
-            }
-        }
-
-        problems.ThrowIfAny();
-    }
-
-    // Another version of T2R may go on with the run.
-    private static bool IsSame(ConversionRecord? then, ConversionRecord now) => then is not null && (then with { Version = now.Version }).ToJson() == now.ToJson();
-
     // Paths inside the run's folder stay relative, so that the folder can be moved.
     private RunRecord Record()
     {
         var (export, trained) = (DtypeName.Of(plan.ExportDtype), DtypeName.Of(plan.Dtype));
         return plan.Conversion is not null
-            ? new RunRecord(ConvertedName, ConvertedName, export, trained, Seed: null)
+            ? new RunRecord(ConvertedName, ConvertedName, export, trained)
             : new RunRecord(
                 plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
                 Path.GetFullPath(plan.TokenizerFolderPath),
                 export,
                 trained,
-                plan.Source is null ? plan.Recipe.Model.Seed : null);
+                plan.Source is null ? plan.Recipe.Model.Seed : null,
+                plan.Source?.Fingerprint());
     }
 
     private void Convert()

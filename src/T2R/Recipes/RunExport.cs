@@ -16,36 +16,38 @@ public static class RunExport
     /// <param name="warn">Hears of damaged checkpoints that were passed over.</param>
     /// <param name="progress">Told of the bytes written.</param>
     /// <param name="cancellation">Heeded between tensors.</param>
-    /// <returns>The checkpoint that was exported.</returns>
+    /// <returns>What was exported.</returns>
     /// <exception cref="UserErrorException">It is not a run's folder, has no checkpoint, or the target must not be replaced, or a weight that the run does not train is not there any more.</exception>
-    public static string Newest(
+    public static ExportedRun Newest(
         string runFolder, string outFolder, string? dtype, bool replace, Action<string> warn, IProgress<StageProgress>? progress, CancellationToken cancellation)
     {
         var record = RunRecord.Load(runFolder);
-        var config = record.ReadShape();
+        var config = record.ReadShape(runFolder);
         using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
             ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
-        using var start = new StartWeights(runFolder, record, config);
+        string stored = dtype ?? record.ExportDtype;
+        using var start = new StartWeights(runFolder, record, config, checkpoint.State.Options.Seed);
         Exporter.Export(config, Merged, outFolder, new ExportOptions
         {
-            Dtype = DtypeName.Parse(dtype ?? record.ExportDtype),
+            Dtype = DtypeName.Parse(stored),
             Origin = record.Companions,
             Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),
             Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens", $"{e.Perplexity:F2}")] : [],
             Replace = replace,
         }, progress, cancellation);
-        return checkpoint.Path;
+        return new ExportedRun(checkpoint.Path, checkpoint.Step, checkpoint.Tokens, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));
+
+        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
 
         Tensor Merged(WeightSpec spec)
         {
-            var weight = checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
             if (checkpoint.Lora is not { } lora || !lora.Adapts(spec))
             {
-                return weight;
+                return Held(spec);
             }
 
             var (a, b) = lora.Of(spec);
-            return lora.Merge(weight, checkpoint.View(a.Name), checkpoint.View(b.Name));
+            return lora.Merge(Held(spec), Held(a), Held(b));
         }
     }
 }

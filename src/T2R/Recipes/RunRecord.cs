@@ -11,19 +11,38 @@ namespace T2R.Recipes;
 /// the run's folder is relative to it.
 /// </param>
 /// <param name="Companions">Folder whose tokenizer, generation settings and conversion record go along; likewise.</param>
-/// <param name="ExportDtype">Type of the exported weights, by its short name.</param>
+/// <param name="ExportDtype">Type of the exported weights, by its name.</param>
 /// <param name="Dtype">Type of the matrices while they are trained, likewise.</param>
 /// <param name="Seed">Of the random weights that the run began with; null when it began with a folder's.</param>
-internal sealed record RunRecord(string Shape, string Companions, string ExportDtype, string Dtype, long? Seed)
+/// <param name="Fingerprint">Of the folder's weights that the run began with (<see cref="ModelFolder.Fingerprint"/>); null when they are in the run's folder, or random.</param>
+internal sealed record RunRecord(string Shape, string Companions, string ExportDtype, string Dtype, long? Seed = null, string? Fingerprint = null)
 {
     private const string FileName = "run.json";
 
     private static readonly JsonSerializerOptions Style = new() { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
 
     /// <summary>The trained model's shape.</summary>
-    public ModelConfig ReadShape() => RandomModel.Shape(Directory.Exists(Shape) ? Path.Combine(Shape, "config.json") : Shape);
+    /// <param name="runFolder">The run's folder, for the error.</param>
+    /// <exception cref="UserErrorException">What it is read from is not there any more, or damaged.</exception>
+    public ModelConfig ReadShape(string runFolder) => RandomModel.Presets.ContainsKey(Shape) || Path.Exists(Shape)
+        ? RandomModel.Shape(Directory.Exists(Shape) ? Path.Combine(Shape, "config.json") : Shape)
+        : throw new UserErrorException($"{runFolder}: the run began with {Shape}, which is not there; put it back.");
 
     public void Save(string runFolder) => AtomicFile.WriteAllText(Path.Combine(runFolder, FileName), JsonSerializer.Serialize(this, Style));
+
+    /// <summary>The record in a run's folder; null where there is none that can be read.</summary>
+    public static RunRecord? Find(string runFolder)
+    {
+        try
+        {
+            return File.Exists(Path.Combine(runFolder, FileName)) ? Load(runFolder) : null;
+        }
+        catch (UserErrorException)
+        {
+            // Of an early version, or damaged; it is written anew.
+            return null;
+        }
+    }
 
     public static RunRecord Load(string runFolder)
     {

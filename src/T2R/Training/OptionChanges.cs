@@ -3,12 +3,31 @@ using System.Text.Json.Nodes;
 
 namespace T2R.Training;
 
-/// <summary>Which options a resumed run has otherwise than it began with.</summary>
+/// <summary>What a resumed run has otherwise than it began with, and must not.</summary>
 internal static class OptionChanges
 {
     // These change what is reported, kept or computed twice, or how long the run goes on; not what the steps so far were.
     private static readonly HashSet<string> Harmless =
         ["steps", "log_every", "evaluate_every", "evaluation_windows", "checkpoint_every", "keep_last", "recompute", "optimizer.offload", "offload_inputs", "tokens_per_step"];
+
+    /// <summary>A sentence for each option that must not be what it is now.</summary>
+    public static IEnumerable<string> Between(TrainingState began, TrainingOptions now, string runFolder)
+    {
+        foreach (string change in Between(began.Options, now, runFolder))
+        {
+            yield return change;
+        }
+
+        if (began.Step > now.Steps)
+        {
+            yield return $"training.steps is {now.Steps}, and the run in {runFolder} has done {began.Step} steps already; give at least as many, or another folder.";
+        }
+    }
+
+    /// <summary>A sentence if the text has changed; null if not.</summary>
+    public static string? OfText(CorpusMark began, CorpusMark now, string runFolder) => began == now
+        ? null
+        : $"The run in {runFolder} began on a text of {began.Tokens} tokens; this one has {now.Tokens} or differs inside. Give the old text, or another folder.";
 
     /// <summary>A sentence for each option that must not change.</summary>
     public static IEnumerable<string> Between(TrainingOptions began, TrainingOptions now, string runFolder)

@@ -127,14 +127,14 @@ public sealed class RunCheckpoint : IDisposable
         _moments.Dispose();
     }
 
-    /// <summary>What the run's newest checkpoint was trained with, by its state alone; null without one that can be read.</summary>
-    internal static TrainingOptions? NewestOptions(string runPath)
+    /// <summary>Where the run's newest checkpoint stood, by its state alone; null without one that can be read.</summary>
+    internal static TrainingState? NewestState(string runPath)
     {
         foreach (string path in RunFolder.Checkpoints(runPath))
         {
             try
             {
-                return ReadState(System.IO.Path.Combine(path, StateName)).Options;
+                return ReadState(System.IO.Path.Combine(path, StateName));
             }
             catch (UserErrorException)
             {

@@ -133,18 +133,8 @@ public sealed class Trainer : IDisposable
     private void Resume(RunCheckpoint checkpoint)
     {
         var began = checkpoint.State;
-        var problems = OptionChanges.Between(began.Options, _options, _folder.Path).ToList();
-        if (began.Corpus != _state.Corpus)
-        {
-            problems.Add($"The run in {_folder.Path} began on a text of {began.Corpus.Tokens} tokens; this one has {_state.Corpus.Tokens} or differs inside. Give the old text, or another folder.");
-        }
-
-        if (began.Step > _options.Steps)
-        {
-            problems.Add($"training.steps is {_options.Steps}, and the run in {_folder.Path} has done {began.Step} steps already; give at least as many, or another folder.");
-        }
-
-        if (problems.Count > 0)
+        string[] problems = [.. OptionChanges.Between(began, _options, _folder.Path).Append(OptionChanges.OfText(began.Corpus, _state.Corpus, _folder.Path)).OfType<string>()];
+        if (problems.Length > 0)
         {
             throw new UserErrorException(problems);
         }

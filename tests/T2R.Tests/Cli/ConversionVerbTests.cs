@@ -68,7 +68,15 @@ public class ConversionVerbTests
         var (code, _, error) = await T2rProcess.Run(convert);
         Assert.Equal(2, code);
         Assert.Contains("exists", error);
+        Assert.Equal((2, error), await DryRun([]));
+        Assert.Equal((0, ""), await DryRun(["--force"]));
         Assert.Equal(0, (await T2rProcess.Run([.. convert, "--force"])).ExitCode);
+
+        async Task<(int, string)> DryRun(string[] more)
+        {
+            var (dryCode, _, dryError) = await T2rProcess.Run([.. convert, "--dry-run", .. more]);
+            return (dryCode, dryError);
+        }
     }
 
     [Fact]
@@ -92,6 +100,10 @@ public class ConversionVerbTests
         Assert.Equal(0, code);
         Assert.Contains("random parameters lie in", output);
         Assert.Equal(File.ReadAllBytes(temporary["a/model.safetensors"]), File.ReadAllBytes(temporary["b/model.safetensors"]));
+
+        (code, output, _) = await T2rProcess.Run(["make-random", "--config", "mistral-tiny", "--out", temporary["json"], "--json", "--seed", "9"]);
+        var made = JsonNode.Parse(output)!;
+        Assert.Equal((0, 9, 2 * (long)made["parameters"]!, "bfloat16"), (code, (int)made["seed"]!, (long)made["bytes"]!, (string?)made["dtype"]));
 
         (code, _, string error) = await T2rProcess.Run(["make-random", "--config", "mistral-8b", "--out", temporary["c"]]);
         Assert.Equal(2, code);

@@ -28,12 +28,17 @@ public class RunVerbTests
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
         Assert.True(code == 0, error);
         Assert.Contains("step-00000005", output);
+        (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"], "--force", "--dtype", "bf16", "--json"]);
+        Assert.True(code == 0, error);
+        var exported = JsonNode.Parse(output)!;
+        Assert.Equal((5, "bfloat16", world["model"]), ((int)exported["step"]!, (string?)exported["dtype"], (string?)exported["out"]));
+        Assert.EndsWith("step-00000005", (string?)exported["checkpoint"]);
         Assert.True(File.Exists(world["model/model.safetensors"]));
 
         (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "conversion.slots=8"]);
         Assert.Equal(2, code);
-        Assert.Contains("converted with other settings", error);
-        Assert.Contains(File.ReadAllLines(world["run/run.log"]), l => l.Contains(" ERR ") && l.Contains("converted with other settings"));
+        Assert.Contains("or with other settings", error);
+        Assert.Contains(File.ReadAllLines(world["run/run.log"]), l => l.Contains(" ERR ") && l.Contains("or with other settings"));
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using T2R.Conversion;
 using T2R.Models;
 using T2R.Recipes;
 using T2R.Tests.Training;
@@ -80,8 +81,10 @@ public class RecipeRunTests
     }
 
     [Theory]
-    [InlineData("conversion.slots=8", "converted with other settings")]
-    [InlineData("conversion=null", "converted with other settings")]
+    [InlineData("conversion.slots=8", "or with other settings")]
+    [InlineData("conversion=null", "or with other settings")]
+    [InlineData("data.held_out=0.3", "began on a text of")]
+    [InlineData("training.steps=3", "has done 6 steps already")]
     [InlineData("training.optimizer.learning_rate=1e-3", "training.optimizer.learning_rate is 0.001, but the run in")]
     public void Another_recipe_in_a_runs_folder_is_refused_and_changes_nothing_there(string change, string expected)
     {
@@ -92,6 +95,28 @@ public class RecipeRunTests
         var error = Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation, overrides: changes));
         Assert.Contains(error.Problems, p => p.Contains(expected));
         Assert.Equal(before, Contents(world["run"]));
+    }
+
+    [Fact]
+    public void Another_source_or_start_is_refused_and_changes_nothing_there()
+    {
+        using var world = new TinyWorld();
+        world.Run("converted", cancellation: Cancellation);
+        world.Run("trained", cancellation: Cancellation, overrides: world.FromRandomWeights[..2]);
+        world.Run("random", cancellation: Cancellation, overrides: world.FromRandomWeights);
+        var before = Contents(world["converted"]).Concat(Contents(world["trained"])).Concat(Contents(world["random"])).ToList();
+        Refuses("random", "model.seed is 4, but the run in", [.. world.FromRandomWeights, "model.seed=4"]);
+        Refuses("random", "model.seed is without effect", world.FromRandomWeights[..2]);
+        RandomModel.Write(world.Config, world["other"], seed: 6, ScalarType.Float32, cancellation: Cancellation);
+        File.Copy(world["teacher/tokenizer.model"], world["other/tokenizer.model"]);
+        Directory.Move(world["teacher"], world["old"]);
+        Directory.Move(world["other"], world["teacher"]);
+        Refuses("converted", "converted another model");
+        Refuses("trained", "are not those that the run in", world.FromRandomWeights[..2]);
+        Assert.Equal(before, Contents(world["converted"]).Concat(Contents(world["trained"])).Concat(Contents(world["random"])));
+
+        void Refuses(string run, string expected, params string[] overrides) => Assert.Contains(
+            expected, Assert.Single(Assert.Throws<UserErrorException>(() => world.Run(run, cancellation: Cancellation, overrides: overrides)).Problems), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -127,8 +152,8 @@ public class RecipeRunTests
         Assert.Throws<OperationCanceledException>(() => world.Run("run", watch, stop.Token, converts ? [] : world.FromRandomWeights));
         Directory.Move(world["run"], world["moved"]);
         using var scope = NewDisposeScope();
-        string checkpoint = RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
-        Assert.EndsWith("step-00000001", checkpoint, StringComparison.Ordinal);
+        var made = RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
+        Assert.EndsWith("step-00000001", made.Checkpoint, StringComparison.Ordinal);
         using var exported = ModelFolder.Open(world["model"]);
         Assert.Equal(converts, exported.Config.IsRecurrent);
         Assert.True(File.Exists(world["model/tokenizer.model"]));
@@ -165,11 +190,19 @@ public class RecipeRunTests
     {
         using var world = new TinyWorld();
         world.Run("run", cancellation: Cancellation, overrides: [.. world.FromRandomWeights[..2], "training.groups=[{pattern: '*.mlp.*', frozen: true}]"]);
-        File.Copy(world["teacher/config.json"], world["config.json"]);
         Directory.Move(world["teacher"], world["elsewhere"]);
-        var error = Assert.Throws<UserErrorException>(() => RunExport.Newest(world["run"], world["model"], null, replace: false, Assert.Fail, null, Cancellation));
-        Assert.Contains(world["teacher"], error.Message, StringComparison.Ordinal);
+        Refuses("is not there");
+        RandomModel.Write(world.Config, world["teacher"], seed: 6, ScalarType.Float32, cancellation: Cancellation);
+        File.Copy(world["elsewhere/tokenizer.model"], world["teacher/tokenizer.model"]);
+        Refuses("holds other weights now");
         Assert.False(Directory.Exists(world["model"]));
+
+        void Refuses(string expected)
+        {
+            var error = Assert.Throws<UserErrorException>(() => RunExport.Newest(world["run"], world["model"], null, replace: false, Assert.Fail, null, Cancellation));
+            Assert.Contains(world["teacher"], error.Message, StringComparison.Ordinal);
+            Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
