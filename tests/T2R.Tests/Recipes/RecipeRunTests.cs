@@ -43,11 +43,14 @@ public class RecipeRunTests
         Assert.Equal(weights, ExportedWeights(world, "run"));
     }
 
-    [Fact]
-    public void Adapters_are_merged_in_the_export_of_a_run_and_of_its_checkpoint_alike()
+    [Theory]
+    [InlineData("norm.weight")]
+    [InlineData("*.lora_a.weight")]
+    [InlineData("blocks.0.*.lora_b.weight")]
+    public void Adapters_are_merged_in_the_export_of_a_run_and_of_its_checkpoint_alike(string frozen)
     {
         using var world = new TinyWorld();
-        string[] lora = ["training.lora={rank: 2, alpha: 64, targets: [blocks.*.mixer.*_proj.weight]}", "training.optimizer.learning_rate=0.05"];
+        string[] lora = ["training.lora={rank: 2, alpha: 64, targets: [blocks.*.mixer.*_proj.weight]}", "training.optimizer.learning_rate=0.05", $"training.groups=[{{pattern: '{frozen}', frozen: true}}]"];
         var report = world.Run("run", null, Cancellation, lora);
         Assert.InRange(report.Rows[3].Perplexity / report.Rows[2].Perplexity, 0.999, 1.001);
         RunExport.Newest(world["run"], world["again"], dtype: null, replace: false, _ => { }, progress: null, Cancellation);
