@@ -28,6 +28,7 @@ internal static class TrainingSection
             Distillation = yaml.Section("distillation") is { } distillation ? Distillation(distillation) : null,
             ResetAtDocuments = yaml.Flag("reset_at_documents", defaults.ResetAtDocuments),
             EvaluateEvery = yaml.Count("evaluate_every", defaults.EvaluateEvery, least: 0),
+            EvaluateAt = [.. yaml.Wholes("evaluate_at", least: 1)],
             EvaluationWindows = yaml.Count("evaluation_windows", defaults.EvaluationWindows),
             CheckpointEvery = yaml.Count("checkpoint_every", defaults.CheckpointEvery, least: 0),
             KeepLast = yaml.Count("keep_last", defaults.KeepLast),

@@ -81,12 +81,31 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
             return fallback ?? Missing(key, "a whole number", least);
         }
 
-        // decimal holds every long exactly, which double does not.
-        return node is YamlScalarNode { Value: { } text }
-            && decimal.TryParse(text.Replace("_", string.Empty, StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)
-            && decimal.IsInteger(number) && number >= least && number <= most
-            ? (long)number
+        return TryWhole(node, least, most, out long number)
+            ? number
             : Wrong(key, node, most == long.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}", fallback ?? least);
+    }
+
+    /// <summary>A list of whole numbers, written as <see cref="Whole"/> takes them; empty when absent.</summary>
+    public IReadOnlyList<long> Wholes(string key, long least)
+    {
+        var numbers = new List<long>();
+        if (Find(key) is not { } node)
+        {
+            return numbers;
+        }
+
+        foreach (var item in node is YamlSequenceNode list ? list.Children : [node])
+        {
+            if (!TryWhole(item, least, long.MaxValue, out long number))
+            {
+                return Wrong<IReadOnlyList<long>>(key, item, $"a list of whole numbers of at least {least}", []);
+            }
+
+            numbers.Add(number);
+        }
+
+        return numbers;
     }
 
     public int Count(string key, int? fallback = null, int least = 1) => (int)Whole(key, fallback, least, int.MaxValue);
@@ -167,6 +186,21 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
     }
 
     private static string Shown(double number) => number.ToString("R", CultureInfo.InvariantCulture);
+
+    // decimal holds every long exactly, which double does not.
+    private static bool TryWhole(YamlNode node, long least, long most, out long number)
+    {
+        number = 0;
+        if (node is YamlScalarNode { Value: { } text }
+            && decimal.TryParse(text.Replace("_", string.Empty, StringComparison.Ordinal), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal exact)
+            && decimal.IsInteger(exact) && exact >= least && exact <= most)
+        {
+            number = (long)exact;
+            return true;
+        }
+
+        return false;
+    }
 
     private static bool TryNumber(YamlNode node, out double number)
     {

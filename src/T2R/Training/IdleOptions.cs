@@ -19,6 +19,13 @@ internal static class IdleOptions
             yield return "training.offload_inputs has no effect: with recompute none, blocks keep their graphs, inputs and all.";
         }
 
+        foreach (long ids in options.EvaluateAt.Where(ids => !hasHeldOut || ids < options.TokensPerStep || ids / options.TokensPerStep > options.Steps))
+        {
+            yield return !hasHeldOut
+                ? $"training.evaluate_at {ids} has no effect: there is no held-out text."
+                : $"training.evaluate_at {ids} has no effect: the run reads {options.TokensPerStep} tokens a step, {options.TokensPerStep * options.Steps} in all.";
+        }
+
         if (options.Distillation is { } distillation && (distillation.Weight == 0 || stages.All(s => s.Stage.Objective == StageObjective.Mixers)))
         {
             yield return $"training.distillation has no effect: {(distillation.Weight == 0 ? "its weight is 0" : "no stage has the objective tokens")}.";

@@ -8,7 +8,7 @@ internal static class OptionChanges
 {
     // These change what is reported, kept or computed twice, or how long the run goes on; not what the steps so far were.
     private static readonly HashSet<string> Harmless =
-        ["steps", "log_every", "evaluate_every", "evaluation_windows", "checkpoint_every", "keep_last", "recompute", "optimizer.offload", "offload_inputs", "tokens_per_step"];
+        ["steps", "log_every", "evaluate_every", "evaluate_at", "evaluation_windows", "checkpoint_every", "keep_last", "recompute", "optimizer.offload", "offload_inputs", "tokens_per_step"];
 
     /// <summary>A sentence for each option that must not be what it is now.</summary>
     public static IEnumerable<string> Between(TrainingState began, TrainingOptions now, string runFolder)

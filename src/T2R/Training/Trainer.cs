@@ -222,7 +222,7 @@ public sealed class Trainer : IDisposable
 
     private void EvaluateIfDue()
     {
-        if (_state.Step == _options.Steps || (_options.EvaluateEvery > 0 && _state.Step % _options.EvaluateEvery == 0))
+        if (_options.EvaluatesAfter(_state.Step))
         {
             Evaluate();
         }

@@ -60,6 +60,9 @@ public sealed record TrainingOptions
     /// <summary>Steps between evaluations on held-out text; 0 evaluates at the beginning and the end alone.</summary>
     public int EvaluateEvery { get; init; }
 
+    /// <summary>More evaluations, by ids read: each after the last step with which no more than so many are read, for curves over tokens.</summary>
+    public ImmutableArray<long> EvaluateAt { get; init; } = [];
+
     /// <summary>Windows of held-out text that an evaluation reads, from its beginning.</summary>
     public int EvaluationWindows { get; init; } = 64;
 
@@ -74,6 +77,11 @@ public sealed record TrainingOptions
 
     /// <summary>Ids that one step reads.</summary>
     public long TokensPerStep => (long)WindowLength * MicroBatchSize * AccumulationSteps;
+
+    /// <summary>Whether held-out text is evaluated after a step.</summary>
+    /// <param name="step">Steps done.</param>
+    public bool EvaluatesAfter(int step) =>
+        step == Steps || (EvaluateEvery > 0 && step % EvaluateEvery == 0) || EvaluateAt.Any(ids => ids / TokensPerStep == step);
 
     /// <summary>Checks the options by themselves and against a model; names keys as a recipe does.</summary>
     /// <param name="model">The shape to be trained.</param>

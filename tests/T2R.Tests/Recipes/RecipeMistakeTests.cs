@@ -26,6 +26,7 @@ public class RecipeMistakeTests
     [InlineData("training.steps=0", "training.steps is '0', expected")]
     [InlineData("training.steps=1.5", "training.steps is '1.5', expected")]
     [InlineData("training.steps=99999999999", "training.steps is '99999999999', expected")]
+    [InlineData("training.evaluate_at=[5, 0]", "training.evaluate_at is '0', expected a list of whole numbers of at least 1.")]
     [InlineData("model.seed=1e19", "model.seed is '1e19', expected")]
     [InlineData("data.held_out=0.7", "data.held_out is '0.7', expected a number from")]
     [InlineData("data.held_out=nan", "data.held_out is 'nan', expected")]

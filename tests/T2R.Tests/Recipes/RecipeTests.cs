@@ -89,5 +89,6 @@ public class RecipeTests
         using var file = new RecipeFile(RecipeFile.Minimal);
         Assert.Equal(9_007_199_254_740_993, file.Load("model.seed=9007199254740993").Model.Seed);
         Assert.Equal(1_000_000, file.Load("training.steps=1e6").Training.Steps);
+        Assert.Equal([5, 1_000_000, 9_007_199_254_740_993], file.Load("training.evaluate_at=[5, 1e6, 9_007_199_254_740_993]").Training.EvaluateAt);
     }
 }

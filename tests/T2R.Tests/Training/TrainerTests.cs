@@ -136,6 +136,19 @@ public class TrainerTests
         Assert.All(expected.Zip(seen.Warnings), pair => Assert.StartsWith(pair.First, pair.Second));
     }
 
+    [Fact]
+    public void Held_out_text_is_evaluated_where_the_options_say_and_at_both_ends()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Tiny.Model(Tiny.Config(true, Tiny.Slots), 1);
+        var options = Tiny.Options(9) with { EvaluateAt = [47, 48, 150, 200, 500] }; // 48 ids a step
+        var seen = new Recorder();
+        Run(folder.Path, options, new TrainingInputs(model, Tiny.Text(1), Tiny.Text(2, 100)), seen);
+        Assert.Equal([0, 1, 3, 4, 9], seen.Evaluations.Select(e => e.Step));
+        Assert.Equal([0, 48, 144, 192, 432], seen.Evaluations.Select(e => e.Tokens));
+        Assert.Equal(["training.evaluate_at 47 has no effect", "training.evaluate_at 500 has no effect"], seen.Warnings.Select(w => w.Split(':')[0]));
+    }
+
     internal static TrainingResult Run(string folder, TrainingOptions options, TrainingInputs inputs, ITrainingObserver? observer = null, CancellationTokenSource? stop = null)
     {
         using var run = RunFolder.Open(folder);
