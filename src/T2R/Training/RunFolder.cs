@@ -23,7 +23,7 @@ public sealed class RunFolder : IDisposable
     public string Path { get; }
 
     /// <summary>The metrics, a JSON object a line.</summary>
-    public string MetricsPath => System.IO.Path.Combine(Path, "metrics.jsonl");
+    public string MetricsPath => MetricsOf(Path);
 
     /// <summary>TensorBoard's event files.</summary>
     public string TensorBoardPath => System.IO.Path.Combine(Path, "tensorboard");
@@ -92,6 +92,10 @@ public sealed class RunFolder : IDisposable
 
     internal static int? StepOf(string checkpoint) =>
         int.TryParse(System.IO.Path.GetFileName(checkpoint).AsSpan(StepPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int step) ? step : null;
+
+    /// <summary>Where a run's metrics lie.</summary>
+    /// <param name="path">The run's folder.</param>
+    internal static string MetricsOf(string path) => System.IO.Path.Combine(path, "metrics.jsonl");
 
     private static string CheckpointsOf(string path) => System.IO.Path.Combine(path, "checkpoints");
 

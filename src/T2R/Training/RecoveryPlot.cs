@@ -1,0 +1,71 @@
+using System.Globalization;
+using ScottPlot;
+using ScottPlot.TickGenerators;
+using T2R.Checkpoints;
+
+namespace T2R.Training;
+
+/// <summary>Draws several runs' perplexities over the ids they read, both axes logarithmic. What was measured before the first step stands at the left edge.</summary>
+public static class RecoveryPlot
+{
+    /// <summary>Draws.</summary>
+    /// <param name="curves">At least one.</param>
+    /// <param name="path">The PNG; overwritten.</param>
+    /// <exception cref="UserErrorException">Its folder is missing, or it is a folder.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
+    public static void Write(IReadOnlyList<EvaluationCurve> curves, string path)
+    {
+        double zero = curves.SelectMany(c => c.Points).Select(p => p.Tokens).Where(t => t > 0).DefaultIfEmpty(1).Min() / 2.0;
+        using var plot = new Plot();
+        foreach (var curve in curves)
+        {
+            double[] tokens = [.. curve.Points.Select(p => Math.Log10(Math.Max(zero, p.Tokens)))];
+            var line = plot.Add.Scatter(tokens, [.. curve.Points.Select(p => Math.Log10(p.Perplexity))]);
+            line.LegendText = curve.Label;
+            line.LineWidth = 2;
+            line.MarkerSize = 7;
+        }
+
+        plot.Axes.AutoScale();
+        var limits = plot.Axes.GetLimits();
+        var bottom = Ticks(limits.Left, limits.Right, tokens => tokens / 1e6, after: Math.Log10(zero) + 0.1);
+        bottom.AddMajor(Math.Log10(zero), "0");
+        plot.Axes.Bottom.TickGenerator = bottom;
+        plot.Axes.Left.TickGenerator = Ticks(limits.Bottom, limits.Top, perplexity => perplexity);
+        plot.Grid.MinorLineColor = Colors.Black.WithOpacity(0.05);
+        plot.Grid.MinorLineWidth = 1;
+        plot.Title("Recovery");
+        plot.XLabel("tokens (millions)");
+        plot.YLabel("perplexity on held-out text");
+        plot.ShowLegend(Alignment.UpperRight);
+        AtomicFile.WriteAllBytes(path, plot.GetImageBytes(1000, 600, ImageFormat.Png));
+    }
+
+    // Marks at 1 to 9 times each power of ten between the exponents, numbers at 1, 2 and 5.
+    private static NumericManual Ticks(double least, double most, Func<double, double> shown, double after = double.NegativeInfinity)
+    {
+        var ticks = new NumericManual();
+        for (int exponent = (int)Math.Floor(least); exponent <= most; exponent++)
+        {
+            for (int digit = 1; digit <= 9; digit++)
+            {
+                double value = digit * Math.Pow(10, exponent), position = Math.Log10(value);
+                if (position < Math.Max(least, after) || position > most)
+                {
+                    continue;
+                }
+
+                if (digit is 1 or 2 or 5)
+                {
+                    ticks.AddMajor(position, shown(value).ToString("#,0.######", CultureInfo.InvariantCulture));
+                }
+                else
+                {
+                    ticks.AddMinor(position);
+                }
+            }
+        }
+
+        return ticks;
+    }
+}
