@@ -14,10 +14,11 @@ internal static class PlanView
         Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {DtypeName.Of(plan.Dtype)} on {Where(plan)}; the run lies in {folder}");
 
     /// <summary>The whole plan, as the result.</summary>
-    public static void Show(RecipePlan plan, string folder, bool asJson)
+    public static void Show(RecipePlan plan, string folder, bool exports, bool asJson)
     {
         var training = plan.Recipe.Training;
         var memory = plan.Memory;
+        var disk = DiskPlan.Of(plan, folder, exports);
         if (asJson)
         {
             Screen.PrintJson(new
@@ -37,6 +38,8 @@ internal static class PlanView
                 MemoryMoment = memory.Moment,
                 memory.RecordedBlocks,
                 CardTotal = plan.Card?.Total,
+                Disk = disk.Parts.ToDictionary(p => p.Name, p => p.Bytes),
+                DiskTotal = disk.Total,
             });
             return;
         }
@@ -52,6 +55,7 @@ internal static class PlanView
         }
 
         table.Row("memory", $"{MemoryPart.Text(memory.Total)}{(plan.Card is { } card ? $" of the card's {MemoryPart.Text(card.Total)}" : string.Empty)}, {memory.Moment}\n{string.Join("\n", memory.Parts.Select(p => $"{MemoryPart.Text(p.Bytes)} {p.Name}"))}{Recorded(plan)}");
+        table.Row("disk", disk.Total == 0 ? "nothing more" : $"{Quantity.Bytes(disk.Total)}\n{string.Join("\n", disk.Parts.Select(p => p.Text))}");
         table.Row("run", folder);
         Screen.Print(table);
         Screen.Print("Nothing was done; without --dry-run this would run.");

@@ -14,8 +14,14 @@ internal sealed class RecipeArguments
     private readonly Option<double?> _card = new("--card") { Description = "With --dry-run: plan for a card of so many GiB, which need not be in this machine." };
     private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON." };
 
-    public RecipeArguments(Verb verb)
+    private readonly bool _exports;
+
+    /// <summary>Adds them to a verb.</summary>
+    /// <param name="verb">The verb.</param>
+    /// <param name="exports">Whether it ends with an export.</param>
+    public RecipeArguments(Verb verb, bool exports)
     {
+        _exports = exports;
         verb.Arguments.Add(_recipe);
         verb.Arguments.Add(_overrides);
         verb.Options.Add(_out);
@@ -31,7 +37,7 @@ internal sealed class RecipeArguments
         string folder = parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
         if (IsDryRun(parsed))
         {
-            PlanView.Show(plan, folder, IsJson(parsed));
+            PlanView.Show(plan, folder, _exports, IsJson(parsed));
             return;
         }
 

@@ -17,7 +17,7 @@ internal static class RunVerb
                 "t2r run recipes/quickstart.yaml --out runs/longer training.steps=600 training.optimizer.learning_rate=1e-3",
             ],
         };
-        var arguments = new RecipeArguments(verb);
+        var arguments = new RecipeArguments(verb, exports: true);
         arguments.Do(verb, (parsed, plan, folder, stop) =>
         {
             RunReport report = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Everything(), stop);

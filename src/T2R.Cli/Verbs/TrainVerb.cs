@@ -11,7 +11,7 @@ internal static class TrainVerb
         {
             Examples = ["t2r train recipes/quickstart.yaml", "t2r train recipes/quickstart.yaml --out runs/mine training.steps=100"],
         };
-        var arguments = new RecipeArguments(verb);
+        var arguments = new RecipeArguments(verb, exports: false);
         arguments.Do(verb, (parsed, plan, folder, stop) =>
         {
             var result = FollowedRun.Do(plan, folder, arguments.Overrides(parsed), run => run.Training(), stop);

@@ -36,5 +36,6 @@ internal static class DiskFull
         }
     }
 
-    private static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:F1} GB" : $"{bytes / 1e6:F1} MB";
+    /// <summary>A size as people say it.</summary>
+    internal static string Size(long bytes) => bytes >= 1_000_000_000 ? $"{bytes / 1e9:F1} GB" : $"{bytes / 1e6:F1} MB";
 }

@@ -20,18 +20,21 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>The resolved recipe's name in a run's folder.</summary>
     internal const string RecipeFile = "recipe.yaml";
 
-    private const string ConvertedName = "converted";
+    /// <summary>Where in a run's folder the converted model is.</summary>
+    internal const string ConvertedName = "converted";
 
     /// <summary>The whole run.</summary>
     /// <returns>What was measured; also in <c>report.json</c>.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
     /// <exception cref="RunOutOfMemoryException">It did not get the memory it needs.</exception>
+    /// <exception cref="IOException">The disk has no room for what the run is going to write, or fails.</exception>
     public RunReport Everything() => TellingOfMemory(DoEverything);
 
     /// <summary>Conversion and training alone.</summary>
     /// <returns>What training left.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
     /// <exception cref="RunOutOfMemoryException">It did not get the memory it needs.</exception>
+    /// <exception cref="IOException">The disk has no room for what the run is going to write, or fails.</exception>
     public TrainingResult Training() => TellingOfMemory(DoTraining);
 
     private string ConvertedFolder => Path.Combine(folder, ConvertedName);
@@ -57,7 +60,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private RunReport DoEverything()
     {
-        var (run, text) = Begin();
+        var (run, text) = Begin(exports: true);
         using var held = run;
         var measure = new RunMeasure(plan, text, watch, cancellation);
         var rows = ImmutableArray.CreateBuilder<ReportRow>();
@@ -83,7 +86,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private TrainingResult DoTraining()
     {
-        var (run, text) = Begin();
+        var (run, text) = Begin(exports: false);
         using var held = run;
         Convert();
         using var teacher = plan.NeedsTeacher ? LoadTeacher() : null;
@@ -92,13 +95,14 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     }
 
     // What lies there of the run is overwritten only when everything of the recipe is known to be the run's.
-    private (RunFolder Run, RunText Text) Begin()
+    private (RunFolder Run, RunText Text) Begin(bool exports)
     {
         var run = RunFolder.Open(folder);
         try
         {
             var record = Record();
             RunChanges.Refuse(plan, folder, ConvertedFolder, record);
+            DiskPlan.Of(plan, folder, exports).Check(plan.Recipe.Training.KeepLast);
             var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
             AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
             record.Save(folder);

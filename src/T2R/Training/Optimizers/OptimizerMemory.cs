@@ -13,6 +13,9 @@ internal static class OptimizerMemory
         return options.Offload && onCard ? Math.Min(all, 3 * trained.Max(s => Of(options.Name, s, dtype))) : all;
     }
 
+    /// <summary>Wherever it is.</summary>
+    public static long Total(AdamWOptions options, IReadOnlyList<WeightSpec> trained, ScalarType dtype) => trained.Sum(s => Of(options.Name, s, dtype));
+
     private static long Of(OptimizerName name, WeightSpec spec, ScalarType dtype) => spec.IsNorm ? 8 * spec.Count : name switch
     {
         OptimizerName.AdamW => (DtypeName.Bytes(dtype) == 2 ? 12 : 8) * spec.Count,

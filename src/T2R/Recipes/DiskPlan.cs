@@ -1,0 +1,61 @@
+using System.Collections.Immutable;
+using T2R.Checkpoints;
+using T2R.Models;
+using T2R.Training;
+
+namespace T2R.Recipes;
+
+/// <summary>What a run is still going to write, part by part: the converted model, checkpoints, the export. Tokens and logs, which are small, are not in it.</summary>
+/// <param name="Folder">The run's folder.</param>
+/// <param name="Parts">What it is.</param>
+public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
+{
+    /// <summary>All parts together.</summary>
+    public long Total => Parts.Sum(p => p.Bytes);
+
+    /// <summary>Counts.</summary>
+    /// <param name="plan">The recipe.</param>
+    /// <param name="folder">The run's folder, which need not exist.</param>
+    /// <param name="exports">Whether an export follows the training; one that lies there already goes only when the new one is whole.</param>
+    public static DiskPlan Of(RecipePlan plan, string folder, bool exports)
+    {
+        var parts = ImmutableArray.CreateBuilder<DiskPart>();
+        if (plan.Conversion is { } conversion && !Directory.Exists(Path.Combine(folder, RecipeRun.ConvertedName)))
+        {
+            parts.Add(new("converted model", 1, conversion.TargetBytes));
+        }
+
+        var checkpoints = CheckpointSpace.Of(plan.Config with { Lora = plan.Recipe.Training.Lora }, plan.Recipe.Training, plan.Dtype, folder);
+        if (checkpoints.More > 0)
+        {
+            parts.Add(new("checkpoints", checkpoints.More, checkpoints.Each));
+        }
+
+        if (exports)
+        {
+            parts.Add(new("export", 1, WeightLayout.Of(plan.Config).Sum(s => s.Count) * DtypeName.Bytes(plan.ExportDtype)));
+        }
+
+        return new DiskPlan(folder, parts.ToImmutable());
+    }
+
+    /// <summary>Checks that there is room, before anything is written.</summary>
+    /// <param name="keepLast">How many checkpoints are kept, for what to do.</param>
+    /// <exception cref="IOException">There is not; says what needs how much, how much is free, and what needs less.</exception>
+    public void Check(int keepLast)
+    {
+        string existing = Path.GetFullPath(Folder);
+        while (!Directory.Exists(existing))
+        {
+            existing = Path.GetDirectoryName(existing)!;
+        }
+
+        long free = new DriveInfo(existing).AvailableFreeSpace;
+        if (free < Total)
+        {
+            throw new IOException(
+                $"Not enough disk space for the run in {Folder}: it needs {DiskFull.Size(Total)} ({string.Join(", ", Parts.Select(p => p.Text))}) and {DiskFull.Size(free)} are free there; "
+                + $"nothing was written. Free some space, choose another place with --out, {(keepLast > 1 ? "keep fewer checkpoints (training.keep_last=1), " : "")}train fewer weights, or let the optimizer remember less (training.optimizer.name=adamw_8bit).");
+        }
+    }
+}
