@@ -22,7 +22,7 @@ internal static class LoadingMeasure
         string[] files = Directory.GetFiles(path, "*.safetensors");
         double bytes = folder.TotalBytes;
         var dtype = folder.Dtype;
-        double copy = Copy(bytes);
+        double copy = PinnedCopy.ToCard(bytes);
         Console.WriteLine($"{path}: {bytes / 1e9:F2} GB in {files.Length} files, loaded as {DtypeName.Of(dtype)}; {Environment.ProcessorCount} processors");
         Console.WriteLine($"pinned copy to the card                     {bytes / copy / 1e9,7:F2} GB/s");
         foreach (bool cached in (bool[])[false, true])
@@ -74,28 +74,6 @@ internal static class LoadingMeasure
         Array.ForEach(buffers, b => b.Dispose());
         handles.Values.ToList().ForEach(h => h.Dispose());
         return seconds;
-    }
-
-    private static double Copy(double bytes)
-    {
-        using var buffer = new PinnedMemory(64 * PieceBytes);
-        using var stream = new CudaStream();
-        using var target = empty(buffer.ByteCount, ScalarType.Byte, CUDA);
-        long Times(double count) => (long)Math.Ceiling(count / buffer.ByteCount);
-        double Seconds(long times)
-        {
-            var clock = Stopwatch.StartNew();
-            for (long i = 0; i < times; i++)
-            {
-                stream.CopyToDevice(TensorMemory.DataPointer(target), buffer.Address, buffer.ByteCount);
-            }
-
-            stream.Synchronize();
-            return clock.Elapsed.TotalSeconds;
-        }
-
-        Seconds(1);
-        return Seconds(Times(bytes)) * bytes / (Times(bytes) * buffer.ByteCount);
     }
 
     // coreutils: with count=0 the system drops what it has of the whole file.

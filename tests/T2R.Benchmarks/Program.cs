@@ -8,13 +8,17 @@ if (args is ["ladder", ..])
 }
 
 LibTorch.Load();
-if (args is ["loading", var folder])
+switch (args)
 {
-    LoadingMeasure.Run(folder);
-}
-else
-{
-    BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+    case ["loading", var folder]:
+        LoadingMeasure.Run(folder);
+        break;
+    case ["saving", var config, var folder]:
+        SavingMeasure.Run(config, folder);
+        break;
+    default:
+        BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+        break;
 }
 
 return 0;
