@@ -23,16 +23,12 @@ public sealed class GatedSlotAttention(
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
-        var q = nn.functional.silu(Heads(q_proj, config.Heads, config.HeadDim));
-        var k = nn.functional.silu(Heads(k_proj, config.KeyValueHeads, config.HeadDim));
-        var v = nn.functional.silu(Heads(v_proj, config.KeyValueHeads, config.HeadDim));
-        var logit = Heads(f_proj, config.KeyValueHeads, config.Slots);
-        // Gates in fp32, the write as −expm1: in bf16, 1 − e^g is nothing once the gate is open.
-        var g = nn.functional.logsigmoid(logit.dtype == ScalarType.Float64 ? logit : logit.to(ScalarType.Float32)) / config.GateLogitNormalizer;
-        var s = g.expm1().neg();
-
+        var q = Heads(q_proj, config.Heads, config.HeadDim);
+        var k = Heads(k_proj, config.KeyValueHeads, config.HeadDim);
+        var v = Heads(v_proj, config.KeyValueHeads, config.HeadDim);
+        var f = Heads(f_proj, config.KeyValueHeads, config.Slots);
         var carried = (GatedSlotLayerState?)state;
-        var (o, final) = GatedSlotOperator.Apply(context.Form, q, k, v, s, g, carried?.Value, context.DocumentStarts_BT, tape);
+        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, tape);
         carried?.Replace(final);
         o = RmsNorm.ApplyToSilu(o.reshape(batch, length, config.QuerySize), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
         return o_proj.Apply(o, tape).MoveToOuterDisposeScope();

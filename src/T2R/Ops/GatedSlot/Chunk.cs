@@ -62,9 +62,9 @@ internal static class Chunk
 
         var qk_BNLSYC = BySub(q_BNLXK.matmul(k_BNLCK.mT));
         var qk_BNLScGc = ByToken(BySub(q_BNLXK).matmul(k_BNLCK.unflatten(3, sub, SubLength).mT));
-        var logits_BNLScGM = (ByToken(qk_BNLSYC.matmul(earlier_BNLSCM)) * sinceSub_BNLSc1M) + qk_BNLScGc.matmul(within_BNLSccM);
+        var logits_BNLScGM = (ByToken(qk_BNLSYC.matmul(earlier_BNLSCM)) * sinceSub_BNLSc1M).add_(qk_BNLScGc.matmul(within_BNLSccM));
         var logits_BNLCGM = logits_BNLScGM.flatten(3, 4)
-            + (q_BNLXK.matmul(keys_BNLMK.mT).unflatten(3, chunk, groups) * sinceStart_BNLC1M);
+            .add_(q_BNLXK.matmul(keys_BNLMK.mT).unflatten(3, chunk, groups) * sinceStart_BNLC1M);
         var p_BNLCGM = logits_BNLCGM.softmax(-1);
 
         var p_BNLScGM = p_BNLCGM.unflatten(3, sub, SubLength);

@@ -73,15 +73,15 @@ internal sealed class ChunkDecay
         var difference = to.Sums - from.Sums;
         if (ordered is not null)
         {
-            difference = difference.masked_fill(ordered.logical_not(), double.NegativeInfinity);
+            difference.masked_fill_(ordered.logical_not(), double.NegativeInfinity);
         }
 
         if (from.Starts is not null && to.Starts is not null)
         {
-            difference = difference.masked_fill(from.Starts.ne(to.Starts), double.NegativeInfinity);
+            difference.masked_fill_(from.Starts.ne(to.Starts), double.NegativeInfinity);
         }
 
-        return difference.to(_dtype).exp();
+        return difference.to(_dtype).exp_();
     }
 
     /// <summary>Running sums [B, N, L, place, M], and the count of document starts so far [B, 1, L, place, 1].</summary>

@@ -20,9 +20,9 @@ internal sealed class CpuChunk : SafeFunction<CpuChunk>
         return (outputs[0], new GatedSlotState(outputs[1], outputs[2]));
     }
 
-    /// <summary>Whether the kernel can take a call.</summary>
-    internal static bool Takes(Tensor q, Tensor k, Tensor v, Tensor s, Tensor g) =>
-        Array.TrueForAll([q, k, v, s, g], x => x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32);
+    /// <summary>Whether the kernel can take a call; gates are fp32 when these are.</summary>
+    internal static bool Takes(Tensor q, Tensor k, Tensor v) =>
+        Array.TrueForAll([q, k, v], x => x.device_type == DeviceType.CPU && x.dtype == ScalarType.Float32);
 
     /// <inheritdoc/>
     protected override List<Tensor> ComputeOutputs(torch.autograd.AutogradContext context, object?[] inputs)

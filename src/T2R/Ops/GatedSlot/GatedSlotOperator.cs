@@ -22,11 +22,10 @@ public static class GatedSlotOperator
     /// <param name="g">Logarithm of the forget gate [B, T, Hkv, M], at most 0, fp32.</param>
     /// <param name="initial">State before the first token; null means zeros.</param>
     /// <param name="documentStarts">bool [B, T]: at a true the state is forgotten (decay 0) and the token is written as ever; null means nowhere.</param>
-    /// <param name="tape">Keeps or gives results that the chunk form makes on a card; null for neither.</param>
     /// <returns>The output [B, T, H, V] in v's type, and the state after the last token.</returns>
     /// <exception cref="ArgumentException">A shape or a type does not fit the others.</exception>
     public static (Tensor Output, GatedSlotState Final) Apply(
-        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial = null, Tensor? documentStarts = null, Tape? tape = null)
+        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial = null, Tensor? documentStarts = null)
     {
         Check(q, k, v, s, g, initial, documentStarts);
         using var scope = torch.NewDisposeScope();
@@ -34,8 +33,8 @@ public static class GatedSlotOperator
         var (output, final) = form switch
         {
             GatedSlotForm.Reference => Reference.Apply(q, k, v, s, g, initial, documentStarts),
-            GatedSlotForm.Chunk when CpuChunk.Takes(q, k, v, s, g) => CpuChunk.Apply(q, k, v, s, g, initial, documentStarts),
-            GatedSlotForm.Chunk => SegmentedChunk.Apply(q, k, v, s, g, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], s.shape[3]), tape),
+            GatedSlotForm.Chunk when CpuChunk.Takes(q, k, v) => CpuChunk.Apply(q, k, v, s, g, initial, documentStarts),
+            GatedSlotForm.Chunk => Chunk.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Recurrent => Recurrent.Apply(q, k, v, s, g, initial, documentStarts),
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "not a form of the operator"),
         };
@@ -84,7 +83,7 @@ public static class GatedSlotOperator
         }
     }
 
-    private static ScalarType StateType(Tensor v) => v.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
+    internal static ScalarType StateType(Tensor v) => v.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
 
     private static void Expect(string name, Tensor tensor, ReadOnlySpan<long> shape)
     {

@@ -1,4 +1,3 @@
-using T2R.Ops;
 using T2R.Ops.GatedSlot;
 using TorchSharp;
 using Xunit;
@@ -11,8 +10,6 @@ public class FormsTests
     internal static readonly Dictionary<string, Form> Forms = new()
     {
         ["chunk of tensors"] = Chunk.Apply,
-        ["chunk of tensors, in segments"] = (q, k, v, s, g, initial, starts) => SegmentedChunk.Apply(q, k, v, s, g, initial, starts, segment: 64, tape: null),
-        ["chunk of tensors, in segments, replayed"] = Replayed,
         ["chunk on the CPU"] = CpuChunk.Apply,
         ["recurrent"] = Recurrent.Apply,
         ["operator, chunk"] = (q, k, v, s, g, initial, starts) => GatedSlotOperator.Apply(GatedSlotForm.Chunk, q, k, v, s, g, initial, starts),
@@ -107,18 +104,6 @@ public class FormsTests
         var g = c.Inputs["g"].clone();
         g.slice(-1, 0, g.shape[^1], 2).fill_(gate);
         return c with { Inputs = new Dictionary<string, Tensor>(c.Inputs) { ["g"] = g, ["s"] = -g.expm1() } };
-    }
-
-    private static (Tensor Output, GatedSlotState Final) Replayed(Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState initial, Tensor? starts)
-    {
-        using var tape = Tape.Record();
-        using (torch.no_grad())
-        {
-            SegmentedChunk.Apply(q, k, v, s, g, initial, starts, segment: 64, tape);
-        }
-
-        tape.Rewind();
-        return SegmentedChunk.Apply(q, k, v, s, g, initial, starts, segment: 64, tape);
     }
 
     private static void Agree(string form, Func<OperatorCase> make, double bar, double gradientBar)
