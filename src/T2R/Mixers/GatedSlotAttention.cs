@@ -28,7 +28,7 @@ public sealed class GatedSlotAttention(
         var v = Heads(v_proj, config.KeyValueHeads, config.HeadDim);
         var f = Heads(f_proj, config.KeyValueHeads, config.Slots);
         var carried = (GatedSlotLayerState?)state;
-        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, tape);
+        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.IsLean, tape);
         carried?.Replace(final);
         o = RmsNorm.ApplyToSilu(o.reshape(batch, length, config.QuerySize), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
         return o_proj.Apply(o, tape).MoveToOuterDisposeScope();

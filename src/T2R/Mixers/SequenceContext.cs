@@ -51,6 +51,9 @@ public sealed class SequenceContext : IDisposable
     /// <summary>Which form of the gated slot operator runs.</summary>
     public GatedSlotForm Form { get; }
 
+    /// <summary>Whether mixers should hold little at once, though that is slower.</summary>
+    public bool IsLean { get; init; }
+
     /// <summary>Rotary tables of these positions, <c>[T, HeadDim]</c> each.</summary>
     internal (Tensor Cos, Tensor Sin) Rotary(double theta, int headDim, ScalarType dtype)
     {

@@ -83,7 +83,11 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
 
             var dh_nI = dy_nD.matmul(down);
             var db_nI = silu_nI.mul_(dh_nI);
-            var da_nI = Dispatcher.SiluBackward(dh_nI.mul_(b_nI), a_nI);
+            dh_nI.mul_(b_nI);
+            b_nI.Dispose();
+            var da_nI = Dispatcher.SiluBackward(dh_nI, a_nI);
+            a_nI.Dispose();
+            dh_nI.Dispose();
             if (gate.requires_grad)
             {
                 Linear.AccumulateWeightGradient(ref dGate, da_nI, x_nD);

@@ -18,15 +18,16 @@ public static class GatedSlotMaps
     /// <param name="normalizer">τ.</param>
     /// <param name="initial">State before the first token; null means zeros.</param>
     /// <param name="documentStarts">bool [B, T]: where the state is forgotten; null means nowhere.</param>
+    /// <param name="isLean">Whether memory counts more than speed.</param>
     /// <param name="tape">Keeps or gives what the chunk form makes of tensors; null for neither.</param>
     /// <returns>The output [B, T, H, V] in v's type, and the state after the last token.</returns>
     public static (Tensor Output, GatedSlotState Final) Apply(
-        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, Tape? tape = null)
+        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, bool isLean = false, Tape? tape = null)
     {
         using var scope = torch.NewDisposeScope();
         initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], f.shape[3], v.shape[3], GatedSlotOperator.StateType(v), q.device);
         var (output, final) = form == GatedSlotForm.Chunk && !CpuChunk.Takes(q, k, v)
-            ? SegmentedChunk.Apply(q, k, v, f, normalizer, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], f.shape[3]), tape)
+            ? SegmentedChunk.Apply(q, k, v, f, normalizer, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], f.shape[3], isLean), tape)
             : Whole(form, q, k, v, f, normalizer, initial, documentStarts);
         return (output.MoveToOuterDisposeScope(), new GatedSlotState(final.Keys.MoveToOuterDisposeScope(), final.Values.MoveToOuterDisposeScope()));
     }

@@ -13,10 +13,13 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
     /// <summary>Bytes of intermediate results for each token, head and slot of a segment while its backward runs, measured.</summary>
     internal const long BytesOfSlot = 800;
 
-    private const long TokenHeads = 8192, SlotsOfThat = 64;
-
-    /// <summary>Tokens of a segment for a shape: whole chunks, at least one.</summary>
-    internal static long SegmentLength(long batch, long heads, long slots) => Math.Max(1, TokenHeads * SlotsOfThat / (batch * heads * slots * Chunk.Length)) * Chunk.Length;
+    /// <summary>Tokens of a segment for a shape: whole chunks, at least one. Longer segments are faster on a card, where each operator's launch counts.</summary>
+    /// <param name="batch">Sequences, B.</param>
+    /// <param name="heads">Key-value heads, Hkv.</param>
+    /// <param name="slots">Slots, M.</param>
+    /// <param name="isLean">Whether memory counts more than speed.</param>
+    internal static long SegmentLength(long batch, long heads, long slots, bool isLean) =>
+        Math.Max(1, (isLean ? 1L << 19 : 1L << 21) / (batch * heads * slots * Chunk.Length)) * Chunk.Length;
 
     internal static (Tensor Output, GatedSlotState Final) Apply(
         Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState initial, Tensor? documentStarts, long segment, Tape? tape)

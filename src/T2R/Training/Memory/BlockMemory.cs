@@ -12,7 +12,8 @@ namespace T2R.Training.Memory;
 /// <param name="batch">Sequences, B.</param>
 /// <param name="length">Tokens of each, T.</param>
 /// <param name="dtype">Of the matrices.</param>
-internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype)
+/// <param name="isLean">Whether mixers hold little at once.</param>
+internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, bool isLean)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
     private readonly long _element = DtypeName.Bytes(dtype);
@@ -40,20 +41,18 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     /// <summary>The same when the graph was kept.</summary>
     public long Backward => Math.Max((2 * Stream) + MlpChunk, (3 * Stream) + Operator);
 
-    // Normalised input, projections before and after their activations, gates and what their functions save, the operator's output and its norm.
+    // Normalised input, projections, the operator's output and its norm; softmax attention also keeps queries and keys once turned, and both repeated for all heads.
     private long MixerGraph
     {
         get
         {
-            long projections = _tokens * _element * (config.HiddenSize + (3L * _mixer.QuerySize) + (4L * _mixer.KeyValueSize));
-            return _mixer is GatedSlotAttentionConfig slots
-                ? projections + (_tokens * slots.SlotSize * (_element + (5 * 4)))
-                : projections + (_tokens * _element * ((3L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
+            long projections = config.HiddenSize + (3L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize);
+            return _tokens * _element * (projections + (_mixer is GatedSlotAttentionConfig slots ? slots.SlotSize : (3L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
         }
     }
 
-    // Gate, up, their product, its gradient and one more, for the rows taken at once.
-    private long MlpChunk => 5 * Math.Min(_tokens * config.IntermediateSize, SwiGlu.ChunkElements) * _element;
+    // Gate, up, silu of the gate, and the product or its gradient, for the rows taken at once.
+    private long MlpChunk => 4 * Math.Min(_tokens * config.IntermediateSize, SwiGlu.ChunkElements) * _element;
 
     private long Operator
     {
@@ -64,7 +63,7 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
                 return _tokens * _element * 4L * _mixer.QuerySize;
             }
 
-            long segment = Math.Min(length, SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots));
+            long segment = Math.Min(length, SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, isLean));
             return (SegmentedChunk.BytesOfSlot * batch * segment * slots.KeyValueHeads * slots.Slots) + (_tokens * _element * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)));
         }
     }

@@ -22,7 +22,7 @@ internal sealed class StageMemory
     {
         (_config, _options, _dtype, _teacher, _card, _recorded) = (config, options, dtype, teacher, card, recorded);
         _trained = [.. WeightLayout.Of(config).Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, options.Recompute == RecomputePolicy.Full))];
         int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => _trained.Any(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
         _lowest = IsTrained(WeightLayout.Embedding) ? 0 : first;
     }
@@ -100,7 +100,8 @@ internal sealed class StageMemory
             return (Stream, Enumerable.Range(_lowest, waiting).Sum(i => _blocks[i].Graph));
         }
 
-        long inputs = _options.OffloadInputs && _card is not null ? Math.Min(3, waiting) : waiting;
+        // The one in use and the one that comes.
+        long inputs = _options.OffloadInputs && _card is not null ? Math.Min(2, waiting) : waiting;
         return (inputs * Stream, Enumerable.Range(_lowest, waiting).Where(i => i >= _config.Layers - _recorded).Sum(i => _blocks[i].Recorded));
     }
 
