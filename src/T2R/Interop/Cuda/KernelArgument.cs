@@ -12,13 +12,23 @@ internal readonly struct KernelArgument
 
     /// <summary>A pointer to a tensor's first element.</summary>
     /// <exception cref="ArgumentException">The tensor is not on a card or not contiguous.</exception>
-    public static implicit operator KernelArgument(Tensor tensor) =>
-        tensor.device_type == TorchSharp.DeviceType.CUDA && tensor.is_contiguous()
-            ? new((ulong)TensorMemory.DataPointer(tensor))
-            : throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] is on {tensor.device}; a kernel needs it contiguous on the card", nameof(tensor));
+    public static implicit operator KernelArgument(Tensor tensor) => Element(tensor, 0);
 
-    /// <summary>A pointer.</summary>
-    public static implicit operator KernelArgument(nint address) => new((ulong)address);
+    /// <summary>A pointer to one of a tensor's elements, or one that is null.</summary>
+    /// <param name="tensor">The tensor; or null.</param>
+    /// <param name="element">Which, in row-major order.</param>
+    /// <exception cref="ArgumentException">The tensor is not on a card or not contiguous.</exception>
+    public static KernelArgument Element(Tensor? tensor, long element)
+    {
+        if (tensor is null)
+        {
+            return default;
+        }
+
+        return tensor.device_type == TorchSharp.DeviceType.CUDA && tensor.is_contiguous()
+            ? new((ulong)TensorMemory.DataPointer(tensor) + (ulong)(element * tensor.element_size()))
+            : throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] is on {tensor.device}; a kernel needs it contiguous on the card", nameof(tensor));
+    }
 
     /// <summary>An <c>int</c>.</summary>
     public static implicit operator KernelArgument(int value) => new((uint)value);
