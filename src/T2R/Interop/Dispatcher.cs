@@ -99,57 +99,6 @@ public static class Dispatcher
             [OperatorCall.Argument(dy), OperatorCall.Argument(ids), OperatorCall.Argument(vocabularySize), OperatorCall.Argument(-1L), OperatorCall.Argument(false)]);
     }
 
-    /// <summary>
-    /// One step of AdamW over many tensors, in place and in one pass over memory each (PyTorch: <c>torch._fused_adamw_</c>). Per element, with g the gradient over
-    /// <paramref name="gradientDivisor"/> and t the step: p ← p − lr·decay·p; m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; p ← p − lr · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε).
-    /// </summary>
-    /// <param name="parameters">p.</param>
-    /// <param name="gradients">Of the same dtype, shape and device; overwritten with g.</param>
-    /// <param name="means">m.</param>
-    /// <param name="squares">v.</param>
-    /// <param name="step">t, from 1: a float32 scalar on the same device.</param>
-    /// <param name="learningRate">lr.</param>
-    /// <param name="beta1">β₁.</param>
-    /// <param name="beta2">β₂.</param>
-    /// <param name="weightDecay">Decay, before the learning rate.</param>
-    /// <param name="epsilon">ε.</param>
-    /// <param name="gradientDivisor">A float32 scalar on the same device; null means 1.</param>
-    /// <exception cref="ArgumentException">The lists differ in length.</exception>
-    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
-    public static void FusedAdamW(
-        ReadOnlySpan<Tensor> parameters, ReadOnlySpan<Tensor> gradients, ReadOnlySpan<Tensor> means, ReadOnlySpan<Tensor> squares, Tensor step,
-        double learningRate, double beta1, double beta2, double weightDecay, double epsilon, Tensor? gradientDivisor = null)
-    {
-        ArgumentNullException.ThrowIfNull(step);
-        if (gradients.Length != parameters.Length || means.Length != parameters.Length || squares.Length != parameters.Length)
-        {
-            throw new ArgumentException($"{parameters.Length} parameters, {gradients.Length} gradients, {means.Length} means, {squares.Length} squares: these must be as many");
-        }
-
-        var steps = new Tensor[parameters.Length];
-        Array.Fill(steps, step);
-
-        // aten::_fused_adamw_(self, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, state_steps, *, lr, beta1, beta2, weight_decay, eps, amsgrad, maximize, grad_scale=None, found_inf=None)
-        OperatorCall.InvokeInPlace("aten::_fused_adamw_"u8,
-        [
-            OperatorCall.List(parameters),
-            OperatorCall.List(gradients),
-            OperatorCall.List(means),
-            OperatorCall.List(squares),
-            OperatorCall.List(ReadOnlySpan<Tensor>.Empty),
-            OperatorCall.List(steps),
-            OperatorCall.Argument(learningRate),
-            OperatorCall.Argument(beta1),
-            OperatorCall.Argument(beta2),
-            OperatorCall.Argument(weightDecay),
-            OperatorCall.Argument(epsilon),
-            OperatorCall.Argument(false),
-            OperatorCall.Argument(false),
-            OperatorCall.Optional(gradientDivisor),
-            OperatorCall.Optional((Tensor?)null),
-        ]);
-    }
-
     private static void RequireAttentionShapes(long[] q, long[] k, long[] v, bool enableGqa)
     {
         if (q is not [long b, long h, _, long d] || k is not [long kb, long g, long s, long kd] || v is not [long vb, long vg, long vs, _]

@@ -16,10 +16,6 @@ internal static unsafe class OperatorCall
     /// <exception cref="InvalidOperationException">libtorch refused.</exception>
     public static Tensor Invoke(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments) => Tensor.UnsafeCreateTensor((nint)Call(name, arguments));
 
-    /// <summary>Calls an operator without overload name that changes its arguments and returns nothing.</summary>
-    /// <inheritdoc cref="Invoke" />
-    public static void InvokeInPlace(ReadOnlySpan<byte> name, ReadOnlySpan<ulong> arguments) => Call(name, arguments);
-
     public static ulong Argument(Tensor tensor)
     {
         Shim.Check(Shim.aoti_torch_new_tensor_handle(tensor.Handle, out nint copy), "a tensor as an argument");
@@ -42,17 +38,6 @@ internal static unsafe class OperatorCall
         foreach (long value in values)
         {
             Shim.Check(Shim.torch_list_push_back(list, (ulong)value), "a list of integers");
-        }
-
-        return (ulong)list;
-    }
-
-    public static ulong List(ReadOnlySpan<Tensor> tensors)
-    {
-        Shim.Check(Shim.torch_new_list_reserve_size((nuint)tensors.Length, out nint list), "a list of tensors");
-        foreach (Tensor tensor in tensors)
-        {
-            Shim.Check(Shim.torch_list_push_back(list, Argument(tensor)), "a list of tensors");
         }
 
         return (ulong)list;

@@ -6,7 +6,7 @@ namespace T2R.Training;
 internal static class IdleOptions
 {
     /// <summary>A sentence for each.</summary>
-    public static IEnumerable<string> In(TrainingOptions options, ModelConfig model, bool hasHeldOut)
+    public static IEnumerable<string> In(TrainingOptions options, ModelConfig model, bool hasHeldOut, bool onCard)
     {
         var stages = StagePlan.Of(options);
         if (options.EvaluateEvery > 0 && !hasHeldOut)
@@ -14,7 +14,11 @@ internal static class IdleOptions
             yield return "training.evaluate_every has no effect: there is no held-out text.";
         }
 
-        if (options.OffloadInputs && options.Recompute == RecomputePolicy.None)
+        if (options.OffloadInputs && !onCard)
+        {
+            yield return "training.offload_inputs has no effect: the model is on the CPU.";
+        }
+        else if (options.OffloadInputs && options.Recompute == RecomputePolicy.None)
         {
             yield return "training.offload_inputs has no effect: with recompute none, blocks keep their graphs, inputs and all.";
         }
@@ -24,6 +28,11 @@ internal static class IdleOptions
             yield return !hasHeldOut
                 ? $"training.evaluate_at {ids} has no effect: there is no held-out text."
                 : $"training.evaluate_at {ids} has no effect: the run reads {options.TokensPerStep} tokens a step, {options.TokensPerStep * options.Steps} in all.";
+        }
+
+        if (options.Optimizer.Offload && !onCard)
+        {
+            yield return "training.optimizer.offload has no effect: the model is on the CPU.";
         }
 
         if (options.Distillation is { } distillation && (distillation.Weight == 0 || stages.All(s => s.Stage.Objective == StageObjective.Mixers)))

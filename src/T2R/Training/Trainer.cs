@@ -123,7 +123,7 @@ public sealed class Trainer : IDisposable
         }
 
         _report = new TrainingReport(_options, _folder, _state, _observers, _progress);
-        warnings.Concat(IdleOptions.In(_options, _inputs.Model.Config, _heldOut is not null)).ToList().ForEach(_report.Warned);
+        warnings.Concat(IdleOptions.In(_options, _inputs.Model.Config, _heldOut is not null, _inputs.Model.Device.type == TorchSharp.DeviceType.CUDA)).ToList().ForEach(_report.Warned);
         if (_state.Step == 0)
         {
             Evaluate();

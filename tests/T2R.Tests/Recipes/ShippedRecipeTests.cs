@@ -49,7 +49,7 @@ public class ShippedRecipeTests
         var training = Load("recovery").Training;
         Assert.Equal(32768, training.TokensPerStep);
         Assert.Equal([7, 15, 30, 61, 152, 305, 610], Enumerable.Range(1, training.Steps).Where(training.EvaluatesAfter));
-        Assert.Empty(IdleOptions.In(training, Converted(Load("mistral-7b-gsa")), hasHeldOut: true));
+        Assert.Empty(IdleOptions.In(training, Converted(Load("mistral-7b-gsa")), hasHeldOut: true, onCard: true));
     }
 
     [Fact]

@@ -47,6 +47,23 @@ public class ResumeTests
         Assert.Equal(Metrics(straight.Path), Metrics(stopped.Path));
     }
 
+    [Theory]
+    [InlineData(OptimizerName.AdamWBf16, false)]
+    [InlineData(OptimizerName.AdamW8Bit, false)]
+    [InlineData(OptimizerName.AdamW8Bit, true)]
+    public void Every_optimizer_resumes_to_the_byte(OptimizerName name, bool inBackward)
+    {
+        using var straight = new TemporaryFolder();
+        using var stopped = new TemporaryFolder();
+        var options = Hard with { AccumulationSteps = inBackward ? 1 : 2, Optimizer = Hard.Optimizer with { Name = name, InBackward = inBackward } };
+        var expected = Train(straight.Path, options, stopAt: null);
+        Assert.Null(Train(stopped.Path, options, stopAt: 3));
+        Assert.Null(Train(stopped.Path, options, stopAt: 9));
+        var actual = Train(stopped.Path, options, stopAt: null);
+        Assert.Empty(Tiny.Changed(expected!, actual!));
+        Assert.Equal(Metrics(straight.Path), Metrics(stopped.Path));
+    }
+
     [Fact]
     public void A_run_that_was_killed_goes_on_from_its_last_checkpoint_and_cuts_the_metrics_there()
     {

@@ -126,12 +126,18 @@ public class TrainerTests
             EvaluateEvery = 1,
             WarmupSteps = 2,
             Distillation = new DistillationOptions { Weight = 0 },
+            OffloadInputs = true,
+            Optimizer = new AdamWOptions { Offload = true },
             Groups = [new ParameterGroup("norm.weight") { Frozen = true }, new ParameterGroup("*")],
         };
         var seen = new Recorder();
         Run(folder.Path, options, new TrainingInputs(model, Tiny.Text(1)), seen);
 
-        string[] expected = ["training.evaluate_every", "training.distillation", "training.warmup_steps is 2, and the stage 'train'", "training.groups[0]"];
+        string[] expected =
+        [
+            "training.evaluate_every", "training.offload_inputs has no effect: the model is on the CPU", "training.optimizer.offload has no effect", "training.distillation",
+            "training.warmup_steps is 2, and the stage 'train'", "training.groups[0]",
+        ];
         Assert.Equal(expected.Length, seen.Warnings.Count);
         Assert.All(expected.Zip(seen.Warnings), pair => Assert.StartsWith(pair.First, pair.Second));
     }

@@ -38,7 +38,7 @@ internal sealed class StageMemory
             yield return Moment("in the first block's backward", Kept(_lowest), Whole, Workspace(_lowest), 0);
         }
 
-        yield return Moment("in the optimizer's step", default, Whole, StepWorkspace, 0);
+        yield return Moment("in the optimizer's step", default, Whole, 0, 0);
     }
 
     private MemoryPlan Moment(string name, (long Inputs, long Activations) kept, long gradients, long workspace, long logits)
@@ -61,10 +61,10 @@ internal sealed class StageMemory
     private long Stream => _blocks[0].Stream;
 
     // Gradients before the backward of the blocks: those of micro-batches that came before, or the head's.
-    private long Late => _options.AccumulationSteps > 1 ? Wide : _options.Optimizer.InBackward ? LargestPiece : HeadGradient;
+    private long Late => _options.AccumulationSteps > 1 ? Wide : _options.Optimizer.InBackward ? Stepping : HeadGradient;
 
     // Gradients when all are there.
-    private long Whole => _options.Optimizer.InBackward ? LargestPiece : _options.AccumulationSteps > 1 ? Wide + LargestPiece : Bytes(_trained);
+    private long Whole => _options.Optimizer.InBackward ? Stepping : _options.AccumulationSteps > 1 ? Wide + LargestPiece : Bytes(_trained);
 
     private long Wide => 4 * _trained.Sum(s => s.Count);
 
@@ -72,13 +72,13 @@ internal sealed class StageMemory
 
     private WeightSpec Head => WeightLayout.Of(_config).First(s => s.Name == (_config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head));
 
+    // Gradients of weights that step in the backward. Offloaded, an update goes on beside the next block's backward.
+    private long Stepping => _options.Optimizer.Offload && _card is not null ? 2 * LargestPiece : LargestPiece;
+
     // The most that steps, or is added, at once: an MLP's matrices, or the head.
     private long LargestPiece => Math.Max(
         HeadGradient,
         Enumerable.Range(0, _config.Layers).Max(i => Bytes(_trained.Where(s => WeightLayout.IsOfBlock(i, s.Name) && s.Name.Contains(".mlp", StringComparison.Ordinal)))));
-
-    // The fp32 copy of one half-type gradient.
-    private long StepWorkspace => _options.Optimizer.Name == OptimizerName.AdamW && DtypeName.Bytes(_dtype) == 2 && _trained.Count > 0 ? 4 * _trained.Max(s => s.Count) : 0;
 
     private long Logits
     {

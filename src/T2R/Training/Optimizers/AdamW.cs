@@ -1,35 +1,49 @@
-using T2R.Interop;
+using T2R.Ops.AdamW;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace T2R.Training.Optimizers;
 
 /// <summary>
-/// AdamW, fused: one pass over weight, gradient and moments. Moments are fp32; a weight in a half type has an fp32 master, which is what steps, and the weight is its
-/// rounding. (Adam in pure bf16 stands still: a step of 1e-3 relative rounds away.)
+/// AdamW under each of its names: one pass over weight, gradient and moments, in place. Under <see cref="OptimizerName.AdamW"/> a bf16 weight has an fp32 master, which is
+/// what steps, and is its rounding; under the others it steps itself and is rounded stochastically, as Adam in pure bf16 stands still: a step of 1e-3 relative rounds
+/// away. The random bits follow from step, name and place, so that a resumed run repeats them.
 /// </summary>
 public sealed class AdamW : IOptimizer
 {
     private readonly AdamWOptions _options;
-    private readonly List<Slot> _slots;
-    private readonly Device _device;
+    private readonly List<Moments> _all;
+    private readonly List<Moments> _resident;
+    private readonly OffloadedMoments? _offloaded;
     private double _learningRate;
     private double _gradientScale = 1;
 
     /// <summary>Begins with moments of zero.</summary>
-    /// <param name="options">The constants.</param>
-    /// <param name="weights">What to train, all on one device; borrowed.</param>
+    /// <param name="options">The constants. Offload concerns matrices on a card; elsewhere it has no effect.</param>
+    /// <param name="weights">What to train, all on one device; borrowed. Those that step must be fp32 or bf16.</param>
+    /// <exception cref="InsufficientMemoryException">The system does not give the pinned memory that offloading needs.</exception>
     public AdamW(AdamWOptions options, IReadOnlyList<TrainedWeight> weights)
     {
         _options = options;
-        _slots = [.. weights.Select(w => new Slot(w))];
-        _device = weights.Count > 0 ? weights[0].Tensor.device : CPU;
+        _offloaded = weights.Any(Leaves) ? new OffloadedMoments(options.Name, [.. weights.Where(Leaves)]) : null;
+        _all = [.. weights.Select(w => _offloaded?.Of(w.Name) ?? new Moments(w, options.Name, (dtype, shape) => empty(shape, dtype, w.Tensor.device)))];
+        _resident = [.. _all.Where(m => _offloaded?.Of(m.Weight.Name) is null)];
+
+        bool Leaves(TrainedWeight w) => OptimizerMemory.Leaves(options, w.Tensor.shape.Length, w.Tensor.device_type == DeviceType.CUDA);
     }
 
     /// <inheritdoc />
     public long Steps { get; private set; }
 
     /// <inheritdoc />
-    public IEnumerable<(string Name, Tensor Tensor)> State => _slots.SelectMany(s => s.Tensors());
+    public IEnumerable<(string Name, Tensor Tensor)> State
+    {
+        get
+        {
+            _offloaded?.Settle();
+            return _all.SelectMany(m => m.Named);
+        }
+    }
 
     /// <inheritdoc />
     public void BeginStep(double learningRate, double gradientScale)
@@ -39,49 +53,31 @@ public sealed class AdamW : IOptimizer
     }
 
     /// <inheritdoc />
-    public void Expect(IEnumerable<string> names)
-    {
-        // Everything is in place.
-    }
+    public void Expect(IEnumerable<string> names) => _offloaded?.Expect(names);
 
     /// <inheritdoc />
     public void Update(Gradients gradients)
     {
-        using var scope = NewDisposeScope();
+        ArgumentNullException.ThrowIfNull(gradients);
         using var _ = no_grad();
-        using var step = tensor((float)Steps, device: _device);
-        using var divisor = _gradientScale == 1 ? null : tensor((float)(1 / _gradientScale), device: _device);
-
-        var moving = _slots.Where(s => gradients[s.Weight.Name] is not null).ToList();
-        foreach (var group in moving.Where(s => s.Master is null).GroupBy(s => (s.Weight.LearningRateMultiplier, s.Weight.WeightDecay)))
+        foreach (var moments in _resident)
         {
-            var slots = group.ToArray();
-            Fused(slots, [.. slots.Select(s => gradients[s.Weight.Name]!)]);
+            if (gradients[moments.Weight.Name] is { } gradient)
+            {
+                AdamWOperator.Step(moments.Weight.Tensor, gradient, moments.State, ConstantsOf(moments));
+            }
         }
 
-        // One at a time, so that one fp32 copy of a gradient exists at a time.
-        foreach (var slot in moving.Where(s => s.Master is not null))
-        {
-            var gradient = gradients[slot.Weight.Name]!;
-            using var wide = gradient.dtype == ScalarType.Float32 ? gradient.alias() : gradient.to(ScalarType.Float32);
-            Fused([slot], [wide]);
-            slot.Weight.Tensor.copy_(slot.Master!);
-        }
-
-        void Fused(Slot[] slots, Tensor[] wide) => Dispatcher.FusedAdamW(
-            [.. slots.Select(s => s.Master ?? s.Weight.Tensor)], wide, [.. slots.Select(s => s.Mean)], [.. slots.Select(s => s.Square)], step,
-            _learningRate * slots[0].Weight.LearningRateMultiplier, _options.Beta1, _options.Beta2, slots[0].Weight.WeightDecay, _options.Epsilon, divisor);
+        _offloaded?.Update(gradients, ConstantsOf);
     }
 
     /// <inheritdoc />
-    public void EndStep()
-    {
-        // Each update was done in its place.
-    }
+    public void EndStep() => _offloaded?.EndStep();
 
     /// <inheritdoc />
     public void Restore(long steps, Func<string, Tensor> read)
     {
+        ArgumentNullException.ThrowIfNull(read);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Steps = steps;
@@ -92,43 +88,23 @@ public sealed class AdamW : IOptimizer
     }
 
     /// <inheritdoc />
-    public void Dispose() => _slots.ForEach(s => s.Dispose());
-
-    private sealed class Slot : IDisposable
+    public void Dispose()
     {
-        internal Slot(TrainedWeight weight)
-        {
-            using var _ = no_grad();
-            Weight = weight;
-            bool half = weight.Tensor.dtype is ScalarType.BFloat16 or ScalarType.Float16;
-            Master = half ? weight.Tensor.detach().to(ScalarType.Float32).DetachFromDisposeScope() : null;
-            Mean = zeros_like(Master ?? weight.Tensor).DetachFromDisposeScope();
-            Square = zeros_like(Mean).DetachFromDisposeScope();
-        }
+        _offloaded?.Dispose();
+        _resident.ForEach(m => m.Dispose());
+    }
 
-        internal TrainedWeight Weight { get; }
-
-        internal Tensor? Master { get; }
-
-        internal Tensor Mean { get; }
-
-        internal Tensor Square { get; }
-
-        internal IEnumerable<(string Name, Tensor Tensor)> Tensors()
-        {
-            yield return ($"mean.{Weight.Name}", Mean);
-            yield return ($"square.{Weight.Name}", Square);
-            if (Master is not null)
-            {
-                yield return ($"master.{Weight.Name}", Master);
-            }
-        }
-
-        public void Dispose()
-        {
-            Master?.Dispose();
-            Mean.Dispose();
-            Square.Dispose();
-        }
+    private AdamWStep ConstantsOf(Moments moments)
+    {
+        var step = AdamWStep.Of(
+            Steps,
+            _options.Beta1,
+            _options.Beta2,
+            _options.Epsilon,
+            _learningRate * moments.Weight.LearningRateMultiplier,
+            moments.Weight.WeightDecay,
+            _gradientScale,
+            moments.KeyOf(Steps));
+        return moments.Layout.Format == MomentFormat.Float32 ? step with { Bound = float.PositiveInfinity } : step;
     }
 }
