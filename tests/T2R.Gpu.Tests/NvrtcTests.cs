@@ -16,6 +16,9 @@ public class NvrtcTests
     }
 
     [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void The_compiler_knows_every_card() => Assert.All(CudaDevice.All(), card => Assert.True(KernelCompiler.Try(card).Major >= 11));
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     public void A_kernel_compiles_to_machine_code()
     {
         byte[] cubin = Nvrtc.Compile("right.cu", "extern \"C\" __global__ void f(float* x) { x[threadIdx.x] = 1; }", Options);

@@ -32,6 +32,11 @@ internal static class DeviceChecks
             {
                 yield return Try($"cuda:{card.Index}", $"{card.Name}, {Quantity.Bytes(card.Memory)}, compute capability {card.ComputeCapability}", device(TorchSharp.DeviceType.CUDA, card.Index));
             }
+
+            if (cards.Count > 0)
+            {
+                yield return Kernels(cards[0]);
+            }
         }
     }
 
@@ -49,6 +54,19 @@ internal static class DeviceChecks
         catch (ExternalException e)
         {
             return Finding.Problem(check, $"{found}; cannot compute: {e.Message.Split('\n')[0]}", "Another process may hold its memory; otherwise try another libtorch or driver.");
+        }
+    }
+
+    private static Finding Kernels(CudaDevice card)
+    {
+        try
+        {
+            return Finding.Ok("kernels", $"NVRTC {KernelCompiler.Try(card)} compiles for compute capability {card.ComputeCapability}");
+        }
+        catch (Exception e) when (e is DllNotFoundException or InvalidOperationException)
+        {
+            // These messages say what to do.
+            return Finding.Problem("kernels", e.Message);
         }
     }
 

@@ -8,6 +8,12 @@ internal static class CudaAdamW
 {
     private const int Threads = 256; // 8 warps, each a block of 256 elements
     private const int BlocksAtOnce = Threads / 32;
+    private const string File = "Ops/AdamW/AdamW.cu";
+
+    /// <summary>Compiles the kernels, or reads them from the cache, before the first step needs them.</summary>
+    /// <exception cref="DllNotFoundException">There is no compiler; says what to install.</exception>
+    /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
+    public static void Load() => CudaModule.Of(File);
 
     /// <summary>Puts the step of a range of elements into a stream.</summary>
     /// <param name="stream">Where.</param>
@@ -57,7 +63,7 @@ internal static class CudaAdamW
             MomentFormat.EightBit => "8bit",
             var other => throw new ArgumentOutOfRangeException(nameof(state), other, "no such format"),
         };
-        return CudaModule.Of("Ops/AdamW/AdamW.cu").Kernel($"adamw_{(state.Master is null ? Name(weight) : "master")}_{Name(gradient)}_{moments}");
+        return CudaModule.Of(File).Kernel($"adamw_{(state.Master is null ? Name(weight) : "master")}_{Name(gradient)}_{moments}");
     }
 
     private static string Name(Tensor tensor) => tensor.dtype == ScalarType.BFloat16 ? "bf16" : "f32";

@@ -21,10 +21,16 @@ public sealed class AdamW : IOptimizer
     /// <summary>Begins with moments of zero.</summary>
     /// <param name="options">The constants. Offload concerns matrices on a card; elsewhere it has no effect.</param>
     /// <param name="weights">What to train, all on one device; borrowed. Those that step must be fp32 or bf16.</param>
+    /// <exception cref="DllNotFoundException">They are on a card, and there is no compiler for its kernels.</exception>
     /// <exception cref="InsufficientMemoryException">The system does not give the pinned memory that offloading needs.</exception>
     public AdamW(AdamWOptions options, IReadOnlyList<TrainedWeight> weights)
     {
         _options = options;
+        if (weights.Any(w => w.Tensor.device_type == DeviceType.CUDA))
+        {
+            CudaAdamW.Load();
+        }
+
         _offloaded = weights.Any(Leaves) ? new OffloadedMoments(options.Name, [.. weights.Where(Leaves)]) : null;
         _all = [.. weights.Select(w => _offloaded?.Of(w.Name) ?? new Moments(w, options.Name, (dtype, shape) => empty(shape, dtype, w.Tensor.device)))];
         _resident = [.. _all.Where(m => _offloaded?.Of(m.Weight.Name) is null)];
