@@ -16,6 +16,9 @@ switch (args)
     case ["saving", var config, var folder]:
         SavingMeasure.Run(config, folder);
         break;
+    case ["optimizers"]:
+        OptimizerMeasure.Run();
+        break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         break;
