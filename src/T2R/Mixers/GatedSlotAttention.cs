@@ -28,10 +28,12 @@ public sealed class GatedSlotAttention(
         var v = Heads(v_proj, config.KeyValueHeads, config.HeadDim);
         var f = Heads(f_proj, config.KeyValueHeads, config.Slots);
         var carried = (GatedSlotLayerState?)state;
-        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.IsLean, tape);
+        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.SlotsAtOnce, tape);
         carried?.Replace(final);
-        o = RmsNorm.ApplyToSilu(o.reshape(batch, length, config.QuerySize), g_norm, GatedSlotAttentionConfig.OutputNormEpsilon);
-        return o_proj.Apply(o, tape).MoveToOuterDisposeScope();
+        o = o.reshape(batch, length, config.QuerySize);
+        return (o_proj.HasAdapter
+            ? o_proj.Apply(RmsNorm.ApplyToSilu(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon), tape)
+            : SiluNormLinear.Apply(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon, o_proj.Weight, tape)).MoveToOuterDisposeScope();
 
         Tensor Heads(Projection projection, int heads, int width) => projection.Apply(x_BTD, tape).view(batch, length, heads, width);
     }

@@ -51,8 +51,8 @@ public sealed class SequenceContext : IDisposable
     /// <summary>Which form of the gated slot operator runs.</summary>
     public GatedSlotForm Form { get; }
 
-    /// <summary>Whether mixers should hold little at once, though that is slower.</summary>
-    public bool IsLean { get; init; }
+    /// <summary>How many slots, of all tokens and heads, a gated slot mixer may take at once: less holds less memory and is slower.</summary>
+    public long SlotsAtOnce { get; init; } = GatedSlotMaps.MostSlotsAtOnce;
 
     /// <summary>Rotary tables of these positions, <c>[T, HeadDim]</c> each.</summary>
     internal (Tensor Cos, Tensor Sin) Rotary(double theta, int headDim, ScalarType dtype)

@@ -8,15 +8,13 @@ namespace T2R.Models;
 public sealed class Block
 {
     private readonly Tensor _mixerNorm;
-    private readonly Tensor _mlpNorm;
     private readonly double _epsilon;
 
     internal Block(ModelConfig config, WeightSet weights, int index)
     {
         _epsilon = config.NormEpsilon;
         _mixerNorm = Weight("mixer_norm");
-        _mlpNorm = Weight("mlp_norm");
-        Mlp = new Mlp(Projection("mlp.gate_proj"), Projection("mlp.up_proj"), Projection("mlp.down_proj"));
+        Mlp = new Mlp(Weight("mlp_norm"), config.NormEpsilon, Projection("mlp.gate_proj"), Projection("mlp.up_proj"), Projection("mlp.down_proj"));
         Mixer = config.Mixers[index] switch
         {
             SoftmaxAttentionConfig softmax => new SoftmaxAttention(
@@ -62,11 +60,7 @@ public sealed class Block
     /// <summary>The second half: what the MLP makes of the residual stream with the mixer's output in it, <c>[B, T, D]</c>, not yet added to it.</summary>
     /// <param name="mixed_BTD">The residual stream after the first half.</param>
     /// <param name="tape">As <see cref="Mlp.Forward"/> takes it.</param>
-    public Tensor FeedForward(Tensor mixed_BTD, Tape? tape = null)
-    {
-        using var input_BTD = RmsNorm.Apply(mixed_BTD, _mlpNorm, _epsilon);
-        return Mlp.Forward(input_BTD, tape);
-    }
+    public Tensor FeedForward(Tensor mixed_BTD, Tape? tape = null) => Mlp.Forward(mixed_BTD, tape);
 
     /// <summary>What the mixer sees of the residual stream: its norm, <c>[B, T, D]</c>.</summary>
     public Tensor MixerInput(Tensor x_BTD) => RmsNorm.Apply(x_BTD, _mixerNorm, _epsilon);

@@ -3,24 +3,27 @@ using static TorchSharp.torch;
 
 namespace T2R.Models;
 
-/// <summary>SwiGLU (Shazeer, 2020): down(silu(gate x) ⊙ up x).</summary>
+/// <summary>A norm, then SwiGLU (Shazeer, 2020): down(silu(gate n) ⊙ up n).</summary>
+/// <param name="norm">Weight of the norm before it, <c>[D]</c>.</param>
+/// <param name="epsilon">ε of that norm.</param>
 /// <param name="gate_proj"><c>[I, D]</c>.</param>
 /// <param name="up_proj"><c>[I, D]</c>.</param>
 /// <param name="down_proj"><c>[D, I]</c>.</param>
-public sealed class Mlp(Projection gate_proj, Projection up_proj, Projection down_proj)
+public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Projection up_proj, Projection down_proj)
 {
     /// <summary>Maps each token by itself, <c>[B, T, D]</c> → <c>[B, T, D]</c>.</summary>
-    /// <param name="x_BTD">Normalised inputs.</param>
+    /// <param name="x_BTD">The residual stream.</param>
     /// <param name="tape">As <see cref="SwiGlu"/> takes it: when it is replayed, the values returned must not be read.</param>
     public Tensor Forward(Tensor x_BTD, Tape? tape = null)
     {
         if (!gate_proj.HasAdapter && !up_proj.HasAdapter && !down_proj.HasAdapter)
         {
-            return SwiGlu.Apply(x_BTD, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape);
+            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape);
         }
 
         using var scope = NewDisposeScope();
-        var gated_BTI = nn.functional.silu(gate_proj.Apply(x_BTD, tape)) * up_proj.Apply(x_BTD, tape);
+        var normed_BTD = RmsNorm.Apply(x_BTD, norm, epsilon);
+        var gated_BTI = nn.functional.silu(gate_proj.Apply(normed_BTD, tape)) * up_proj.Apply(normed_BTD, tape);
         return down_proj.Apply(gated_BTI, tape).MoveToOuterDisposeScope();
     }
 }

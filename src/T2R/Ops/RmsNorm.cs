@@ -47,7 +47,6 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         long width = weight.shape[0];
         var wide = inverse_N1.dtype;
         var wideWeight_D = weight.to(wide);
-        var meanWeight_D = wideWeight_D / width;
         var dw_D = zeros(width, wide, x.device);
         var (x_ND, dy_ND) = (x.reshape(-1, width), gradients[0]!.reshape(-1, width));
         var dx_ND = empty_like(x_ND);
@@ -55,20 +54,51 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);
-            var x_nD = Part(x_ND).to(wide);
-            var (inverse_n1, dy_nD) = (Part(inverse_N1), Part(dy_ND).to(wide));
-            var n_nD = (silu ? nn.functional.silu(x_nD) : x_nD) * inverse_n1;
-
-            // Both sums are products with a vector, for which there are fast kernels.
-            var product_nD = dy_nD * n_nD;
-            dw_D.add_(product_nD.t().mv(ones(count, wide, x.device)));
-            var mean_n1 = product_nD.mv(meanWeight_D).unsqueeze(1);
-            var du_nD = mul(dy_nD, wideWeight_D).sub_(n_nD.mul_(mean_n1)).mul_(inverse_n1);
-            Part(dx_ND).copy_(silu ? Dispatcher.SiluBackward(du_nD, x_nD) : du_nD);
+            Part(dx_ND).copy_(RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D));
         }
 
         return [dx_ND.view(x.shape), dw_D.to(weight.dtype), null, null];
     }
+
+    /// <summary>Normalises some rows.</summary>
+    /// <param name="x_nD">The rows.</param>
+    /// <param name="weight_D">w.</param>
+    /// <param name="epsilon">ε.</param>
+    /// <param name="silu">Whether u is silu(x).</param>
+    /// <returns>y in x's dtype, and r of each row, in fp32 at least.</returns>
+    internal static (Tensor Output, Tensor Inverse) RowsForward(Tensor x_nD, Tensor weight_D, double epsilon, bool silu)
+    {
+        var wide_nD = x_nD.to(WideType(x_nD));
+        var u_nD = silu ? nn.functional.silu(wide_nD) : wide_nD;
+        var inverse_n1 = u_nD.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_();
+        return ((u_nD * inverse_n1).mul_(weight_D).to(x_nD.dtype), inverse_n1);
+    }
+
+    /// <summary>The backward of <see cref="RowsForward"/>.</summary>
+    /// <param name="x_nD">The rows.</param>
+    /// <param name="wideWeight_D">w, in r's dtype.</param>
+    /// <param name="inverse_n1">r of each row.</param>
+    /// <param name="dy_nD">The gradient of y.</param>
+    /// <param name="silu">Whether u was silu(x).</param>
+    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype.</param>
+    /// <returns>dx, in r's dtype.</returns>
+    internal static Tensor RowsBackward(Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D)
+    {
+        var wide_nD = x_nD.to(inverse_n1.dtype);
+        var n_nD = (silu ? nn.functional.silu(wide_nD) : wide_nD) * inverse_n1;
+        var wideDy_nD = dy_nD.to(inverse_n1.dtype);
+
+        // Both sums are products with a vector, for which there are fast kernels.
+        var product_nD = wideDy_nD * n_nD;
+        dw_D.add_(product_nD.t().mv(ones(x_nD.shape[0], inverse_n1.dtype, x_nD.device)));
+        var mean_n1 = product_nD.mv(wideWeight_D / x_nD.shape[1]).unsqueeze(1);
+        product_nD.Dispose();
+        var du_nD = mul(wideDy_nD, wideWeight_D).sub_(n_nD.mul_(mean_n1)).mul_(inverse_n1);
+        return silu ? Dispatcher.SiluBackward(du_nD, wide_nD) : du_nD;
+    }
+
+    /// <summary>The dtype of statistics: fp32 for half types.</summary>
+    internal static ScalarType WideType(Tensor x) => x.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? ScalarType.Float32 : x.dtype;
 
     private static Tensor Apply(Tensor x, Tensor weight, double epsilon, bool silu)
     {
@@ -81,19 +111,15 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     // 1/r for each row comes with it, in fp32 at least.
     private static (Tensor Output, Tensor Inverse) Normalise(Tensor x, Tensor weight, double epsilon, bool silu)
     {
-        long width = weight.shape[0];
-        var wide = x.dtype is ScalarType.BFloat16 or ScalarType.Float16 ? ScalarType.Float32 : x.dtype;
-        var x_ND = x.reshape(-1, width);
+        var x_ND = x.reshape(-1, weight.shape[0]);
         var output_ND = empty_like(x_ND);
-        var inverse_N1 = empty([x_ND.shape[0], 1], wide, x.device);
+        var inverse_N1 = empty([x_ND.shape[0], 1], WideType(x), x.device);
         foreach (var (start, count) in Chunks(x_ND))
         {
             using var scope = NewDisposeScope();
-            var x_nD = x_ND.narrow(0, start, count).to(wide);
-            var u_nD = silu ? nn.functional.silu(x_nD) : x_nD;
-            var inverse_n1 = inverse_N1.narrow(0, start, count);
-            inverse_n1.copy_(u_nD.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_());
-            output_ND.narrow(0, start, count).copy_((u_nD * inverse_n1).mul_(weight));
+            var (output_nD, inverse_n1) = RowsForward(x_ND.narrow(0, start, count), weight, epsilon, silu);
+            inverse_N1.narrow(0, start, count).copy_(inverse_n1);
+            output_ND.narrow(0, start, count).copy_(output_nD);
         }
 
         return (output_ND.view(x.shape), inverse_N1);

@@ -4,11 +4,12 @@ using static TorchSharp.torch;
 namespace T2R.Ops;
 
 /// <summary>
-/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020): y = h W_dᵀ with h = silu(a) ⊙ b, a = x W_gᵀ, b = x W_uᵀ. With the gradients dy and dh = dy W_d
+/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020) of a norm: y = h W_dᵀ with h = silu(a) ⊙ b, a = n W_gᵀ, b = n W_uᵀ, n = RMSNorm(x). With the gradients dy
+/// and dh = dy W_d
 /// <code>
-/// dW_d = dyᵀ h      da = dh ⊙ b ⊙ silu′(a)      db = dh ⊙ silu(a)      dx = da W_g + db W_u      dW_g = daᵀ x      dW_u = dbᵀ x
+/// dW_d = dyᵀ h      da = dh ⊙ b ⊙ silu′(a)      db = dh ⊙ silu(a)      dn = da W_g + db W_u      dW_g = daᵀ n      dW_u = dbᵀ n
 /// </code>
-/// Rows are taken some at a time, so that what is I wide never exists for all tokens, unless a backward is to come without a tape; then a and b are kept. Sums of the
+/// n is made again in the backward. Rows are taken some at a time, so that what is I wide never exists for all tokens, unless a backward is to come without a tape; then a and b are kept. Sums of the
 /// weights' gradients over such chunks are rounded to the weight's dtype after each.
 /// </summary>
 public sealed class SwiGlu : SafeFunction<SwiGlu>
@@ -18,62 +19,72 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
 
     /// <summary>Maps each row by itself.</summary>
     /// <param name="x"><c>[…, D]</c>.</param>
+    /// <param name="norm">Weight of the norm, <c>[D]</c>.</param>
+    /// <param name="epsilon">ε of the norm.</param>
     /// <param name="gate">W_g, <c>[I, D]</c>.</param>
     /// <param name="up">W_u, <c>[I, D]</c>.</param>
     /// <param name="down">W_d, <c>[D, I]</c>.</param>
     /// <param name="tape">Keeps or gives a and b; while it is replayed, the returned values are not computed and must not be read. Null for neither.</param>
     /// <returns><c>[…, D]</c>.</returns>
-    public static Tensor Apply(Tensor x, Tensor gate, Tensor up, Tensor down, Tape? tape = null)
+    public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null)
     {
         using var scope = NewDisposeScope();
         if (tape is { IsRecording: false })
         {
             using var a = tape.Take();
             using var b = tape.Take();
-            return Call(x, gate, up, down, false, a, b)[0].MoveToOuterDisposeScope();
+            return Call(x, norm, epsilon, gate, up, down, false, a, b)[0].MoveToOuterDisposeScope();
         }
 
-        if (is_grad_enabled() && (x.requires_grad || gate.requires_grad || up.requires_grad || down.requires_grad))
+        if (is_grad_enabled() && (x.requires_grad || norm.requires_grad || gate.requires_grad || up.requires_grad || down.requires_grad))
         {
-            return Call(x, gate, up, down, true, null, null)[0].MoveToOuterDisposeScope();
+            return Call(x, norm, epsilon, gate, up, down, true, null, null)[0].MoveToOuterDisposeScope();
         }
 
-        return Compute(x, gate, up, down, tape).MoveToOuterDisposeScope();
+        return Compute(x, norm, epsilon, gate, up, down, tape).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc />
     protected override List<Tensor> ComputeOutputs(autograd.AutogradContext context, object?[] inputs)
     {
-        var (x, gate, up, down) = ((Tensor)inputs[0]!, (Tensor)inputs[1]!, (Tensor)inputs[2]!, (Tensor)inputs[3]!);
-        bool isRead = (bool)inputs[4]!;
-        var a = isRead ? nn.functional.linear(x, gate) : (Tensor?)inputs[5];
-        var b = isRead ? nn.functional.linear(x, up) : (Tensor?)inputs[6];
-        context.save_for_backward([x, gate, up, down, a, b]);
-        if (!isRead)
+        Tensor Input(int i) => (Tensor)inputs[i]!;
+        var (x, norm, gate, up, down) = (Input(0), Input(1), Input(3), Input(4), Input(5));
+        double epsilon = (double)inputs[2]!;
+        context.save_data(nameof(epsilon), epsilon);
+        if (!(bool)inputs[6]!)
         {
-            return [empty_like(x)];
+            context.save_for_backward([x, norm, gate, up, down, (Tensor?)inputs[7], (Tensor?)inputs[8]]);
+            return [empty(1, x.dtype, x.device).expand(x.shape)];
         }
 
-        using var h = nn.functional.silu(a!).mul_(b!);
-        return [nn.functional.linear(h, down)];
+        var (n_ND, _) = RmsNorm.RowsForward(Rows(x), norm, epsilon, silu: false);
+        var (a_NI, b_NI) = (nn.functional.linear(n_ND, gate), nn.functional.linear(n_ND, up));
+        context.save_for_backward([x, norm, gate, up, down, a_NI, b_NI]);
+        using var h_NI = nn.functional.silu(a_NI).mul_(b_NI);
+
+        // Not a view, which callers could not add to in place.
+        return [nn.functional.linear(h_NI.view([.. x.shape[..^1], down.shape[1]]), down)];
     }
 
     /// <inheritdoc />
     protected override List<Tensor?> ComputeGradients(autograd.AutogradContext context, List<Tensor?> gradients)
     {
         List<Tensor?> saved = context.get_saved_variables()!;
-        var (x, gate, up, down) = (saved[0]!, saved[1]!, saved[2]!, saved[3]!);
+        var (x, norm, gate, up, down) = (saved[0]!, saved[1]!, saved[2]!, saved[3]!, saved[4]!);
+        double epsilon = (double)context.get_data(nameof(epsilon))!;
         var (x_ND, dy_ND) = (Rows(x), Rows(gradients[0]!));
-        var (a_NI, b_NI) = (saved[4] is { } a ? Rows(a) : null, saved[5] is { } b ? Rows(b) : null);
-        var dx_ND = x.requires_grad ? empty_like(x_ND) : null;
+        var wideNorm_D = norm.to(RmsNorm.WideType(x));
+        var dNorm_D = zeros_like(wideNorm_D);
+        var dx_ND = empty_like(x_ND);
         Tensor? dGate = null, dUp = null, dDown = null;
         foreach (var (start, count) in Chunks(x_ND, gate))
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);
             var (x_nD, dy_nD) = (Part(x_ND), Part(dy_ND));
-            var a_nI = a_NI is null ? nn.functional.linear(x_nD, gate) : Part(a_NI);
-            var b_nI = b_NI is null ? nn.functional.linear(x_nD, up) : Part(b_NI);
+            var (n_nD, inverse_n1) = RmsNorm.RowsForward(x_nD, norm, epsilon, silu: false);
+            var a_nI = saved[5] is { } a ? Part(Rows(a)) : nn.functional.linear(n_nD, gate);
+            var b_nI = saved[6] is { } b ? Part(Rows(b)) : nn.functional.linear(n_nD, up);
             var silu_nI = nn.functional.silu(a_nI);
             if (down.requires_grad)
             {
@@ -90,30 +101,31 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             dh_nI.Dispose();
             if (gate.requires_grad)
             {
-                Linear.AccumulateWeightGradient(ref dGate, da_nI, x_nD);
+                Linear.AccumulateWeightGradient(ref dGate, da_nI, n_nD);
             }
 
             if (up.requires_grad)
             {
-                Linear.AccumulateWeightGradient(ref dUp, db_nI, x_nD);
+                Linear.AccumulateWeightGradient(ref dUp, db_nI, n_nD);
             }
 
-            if (dx_ND is not null)
-            {
-                Part(dx_ND).copy_(da_nI.matmul(gate).addmm_(db_nI, up, 1, 1));
-            }
+            var dn_nD = da_nI.matmul(gate).addmm_(db_nI, up, 1, 1);
+            da_nI.Dispose();
+            db_nI.Dispose();
+            Part(dx_ND).copy_(RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D));
         }
 
-        return [dx_ND?.view(x.shape), dGate, dUp, dDown, null, null, null];
+        return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null];
     }
 
-    private static Tensor Compute(Tensor x, Tensor gate, Tensor up, Tensor down, Tape? tape)
+    private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape)
     {
         var x_ND = Rows(x);
         if (tape is not null)
         {
-            var a_NI = nn.functional.linear(x_ND, gate);
-            var b_NI = nn.functional.linear(x_ND, up);
+            var (n_ND, _) = RmsNorm.RowsForward(x_ND, norm, epsilon, silu: false);
+            var a_NI = nn.functional.linear(n_ND, gate);
+            var b_NI = nn.functional.linear(n_ND, up);
             tape.Keep(a_NI);
             tape.Keep(b_NI);
             return nn.functional.linear(nn.functional.silu(a_NI).mul_(b_NI), down).view(x.shape);
@@ -123,8 +135,8 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         foreach (var (start, count) in Chunks(x_ND, gate))
         {
             using var scope = NewDisposeScope();
-            var x_nD = x_ND.narrow(0, start, count);
-            var h_nI = nn.functional.silu(nn.functional.linear(x_nD, gate), inplace: true).mul_(nn.functional.linear(x_nD, up));
+            var (n_nD, _) = RmsNorm.RowsForward(x_ND.narrow(0, start, count), norm, epsilon, silu: false);
+            var h_nI = nn.functional.silu(nn.functional.linear(n_nD, gate), inplace: true).mul_(nn.functional.linear(n_nD, up));
             y_ND.narrow(0, start, count).copy_(nn.functional.linear(h_nI, down));
         }
 

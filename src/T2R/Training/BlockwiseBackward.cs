@@ -40,7 +40,7 @@ internal sealed class BlockwiseBackward : IDisposable
         int first = Array.FindIndex(_weights, w => w.Count > 0);
         _lowest = _embedding is not null ? 0 : first < 0 ? blocks : first;
         bool offload = options.OffloadInputs && _policy != RecomputePolicy.None && model.Device.type == TorchSharp.DeviceType.CUDA;
-        _inputs = offload ? new OffloadedInputs(_lowest, blocks) : new KeptInputs();
+        _inputs = offload ? new OffloadedInputs(blocks) : new KeptInputs();
     }
 
     /// <summary>Whether any weight below the final norm is trained, so that <see cref="Backward"/> is needed at all.</summary>
@@ -138,6 +138,12 @@ internal sealed class BlockwiseBackward : IDisposable
         (_passes[i], _tapes[i]) = (null, null);
         gradient_BTD = pass.MlpBackward(gradient_BTD);
         Pass(_weights[i]);
+        if (_policy != RecomputePolicy.None && i > _lowest)
+        {
+            // In time for its block, and not while the MLP needs most memory.
+            _inputs.Expect(i - 1);
+        }
+
         var below_BTD = pass.MixerBackward(gradient_BTD);
         Pass(_weights[i]);
         return below_BTD;

@@ -10,12 +10,12 @@ internal interface IBlockInputs : IDisposable
     /// <param name="input_BTD">Taken over, and not changed any more.</param>
     void Keep(int block, Tensor input_BTD);
 
-    /// <summary>Says that no more are stored, and that this one is wanted first.</summary>
-    /// <param name="block">The last block.</param>
+    /// <summary>Says that no more are stored, and that this one is wanted next.</summary>
+    /// <param name="block">Which block; from the last to the first.</param>
     void Expect(int block);
 
-    /// <summary>Gives an input back; the block before is expected next.</summary>
-    /// <param name="block">Which block.</param>
+    /// <summary>Gives an input back.</summary>
+    /// <param name="block">The block expected.</param>
     /// <returns>The caller's.</returns>
     Tensor Take(int block);
 }

@@ -10,7 +10,6 @@ namespace T2R.Training;
 /// </summary>
 internal sealed class OffloadedInputs : IBlockInputs
 {
-    private readonly int _first;
     private readonly int _blocks;
     private readonly CudaStream _stream = new();
     private readonly CudaEvent[] _moved;
@@ -23,11 +22,10 @@ internal sealed class OffloadedInputs : IBlockInputs
     private (int Block, Tensor Input)? _coming;
 
     /// <summary>Reserves nothing yet: the first input tells its size.</summary>
-    /// <param name="first">The first block whose input is kept.</param>
     /// <param name="blocks">How many blocks the model has.</param>
-    public OffloadedInputs(int first, int blocks)
+    public OffloadedInputs(int blocks)
     {
-        (_first, _blocks) = (first, blocks);
+        _blocks = blocks;
         _moved = [.. Enumerable.Range(0, blocks).Select(_ => new CudaEvent())];
     }
 
@@ -67,11 +65,6 @@ internal sealed class OffloadedInputs : IBlockInputs
 
         CudaStream.Torch.WaitFor(_moved[block]);
         _coming = null;
-        if (block > _first)
-        {
-            Fetch(block - 1);
-        }
-
         return coming.Input;
     }
 

@@ -17,9 +17,9 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
     /// <param name="batch">Sequences, B.</param>
     /// <param name="heads">Key-value heads, Hkv.</param>
     /// <param name="slots">Slots, M.</param>
-    /// <param name="isLean">Whether memory counts more than speed.</param>
-    internal static long SegmentLength(long batch, long heads, long slots, bool isLean) =>
-        Math.Max(1, (isLean ? 1L << 19 : 1L << 21) / (batch * heads * slots * Chunk.Length)) * Chunk.Length;
+    /// <param name="slotsAtOnce">How many slots of all tokens and heads there may be in a segment.</param>
+    internal static long SegmentLength(long batch, long heads, long slots, long slotsAtOnce) =>
+        Math.Max(1, slotsAtOnce / (batch * heads * slots * Chunk.Length)) * Chunk.Length;
 
     internal static (Tensor Output, GatedSlotState Final) Apply(
         Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState initial, Tensor? documentStarts, long segment, Tape? tape)

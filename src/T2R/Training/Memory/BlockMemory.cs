@@ -12,12 +12,17 @@ namespace T2R.Training.Memory;
 /// <param name="batch">Sequences, B.</param>
 /// <param name="length">Tokens of each, T.</param>
 /// <param name="dtype">Of the matrices.</param>
-/// <param name="isLean">Whether mixers hold little at once.</param>
-internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, bool isLean)
+/// <param name="slotsAtOnce">What mixers take at once: <see cref="SlotsAtOnce"/>.</param>
+internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, long slotsAtOnce)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
     private readonly long _element = DtypeName.Bytes(dtype);
     private readonly long _tokens = batch * length;
+
+    /// <summary>What mixers take at once under options: as much as is fast, unless the options ask for little memory.</summary>
+    public static long SlotsAtOnce(TrainingOptions options) => options.Recompute != RecomputePolicy.Full ? GatedSlotMaps.MostSlotsAtOnce
+        : options.Optimizer.InBackward ? GatedSlotMaps.MostSlotsAtOnce / 4
+        : GatedSlotMaps.MostSlotsAtOnce / 2;
 
     /// <summary>A residual stream.</summary>
     public long Stream => _tokens * config.HiddenSize * _element;
@@ -33,21 +38,21 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     }
 
     /// <summary>What a whole graph keeps, from the forward to the backward.</summary>
-    public long Graph => MixerGraph + (3 * Stream) + (2 * _tokens * config.IntermediateSize * _element);
+    public long Graph => MixerGraph + (2 * Stream) + (2 * _tokens * config.IntermediateSize * _element);
 
     /// <summary>What the backward needs beside weights, their gradients and the block's input, when the graph is made anew.</summary>
-    public long Replay => MixerGraph + Math.Max((4 * Stream) + MlpChunk, (3 * Stream) + Operator);
+    public long Replay => MixerGraph + Math.Max((3 * Stream) + MlpChunk, (2 * Stream) + Operator);
 
     /// <summary>The same when the graph was kept.</summary>
     public long Backward => Math.Max((2 * Stream) + MlpChunk, (3 * Stream) + Operator);
 
-    // Normalised input, projections, the operator's output and its norm; softmax attention also keeps queries and keys once turned, and both repeated for all heads.
+    // Normalised input, projections and the operator's output; softmax attention also keeps queries and keys once turned, and both repeated for all heads.
     private long MixerGraph
     {
         get
         {
-            long projections = config.HiddenSize + (3L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize);
-            return _tokens * _element * (projections + (_mixer is GatedSlotAttentionConfig slots ? slots.SlotSize : (3L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
+            long projections = config.HiddenSize + (2L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize);
+            return _tokens * _element * (projections + (_mixer is GatedSlotAttentionConfig slots ? slots.SlotSize : (4L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
         }
     }
 
@@ -63,7 +68,7 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
                 return _tokens * _element * 4L * _mixer.QuerySize;
             }
 
-            long segment = Math.Min(length, SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, isLean));
+            long segment = Math.Min(length, SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, slotsAtOnce));
             return (SegmentedChunk.BytesOfSlot * batch * segment * slots.KeyValueHeads * slots.Slots) + (_tokens * _element * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)));
         }
     }

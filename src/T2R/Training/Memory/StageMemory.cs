@@ -22,7 +22,7 @@ internal sealed class StageMemory
     {
         (_config, _options, _dtype, _teacher, _card, _recorded) = (config, options, dtype, teacher, card, recorded);
         _trained = [.. WeightLayout.Of(config).Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, options.Recompute == RecomputePolicy.Full))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, BlockMemory.SlotsAtOnce(options)))];
         int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => _trained.Any(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
         _lowest = IsTrained(WeightLayout.Embedding) ? 0 : first;
     }

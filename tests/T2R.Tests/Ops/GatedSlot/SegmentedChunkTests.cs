@@ -44,9 +44,9 @@ public class SegmentedChunkTests
         var expected = GatedSlotMaps.Whole(GatedSlotForm.Reference, Wide(q), Wide(k), Wide(v), Wide(f), Normalizer, state, null).Output;
         var actual = Wide(GatedSlotMaps.Apply(GatedSlotForm.Chunk, q, k, v, f, Normalizer).Output);
         Assert.InRange(((actual - expected).norm() / expected.norm()).item<double>(), 1e-6, 5e-3);
-        Assert.Equal(64, SegmentedChunk.SegmentLength(4096, 64, 128, isLean: true));
-        Assert.Equal(1024, SegmentedChunk.SegmentLength(1, 8, 64, isLean: true));
-        Assert.Equal(4096, SegmentedChunk.SegmentLength(1, 8, 64, isLean: false));
+        Assert.Equal(64, SegmentedChunk.SegmentLength(4096, 64, 128, 1 << 19));
+        Assert.Equal(1024, SegmentedChunk.SegmentLength(1, 8, 64, 1 << 19));
+        Assert.Equal(4096, SegmentedChunk.SegmentLength(1, 8, 64, 1 << 21));
     }
 
     // Outputs, then the gradients of all inputs.
