@@ -42,10 +42,10 @@ internal static class MemoryLadder
     ];
 
     /// <summary>Runs the ladder, or one row of it.</summary>
-    /// <param name="arguments"><c>[--layers N] [--steps N] [row]</c>; without a row, every row.</param>
+    /// <param name="arguments"><c>[--layers N] [--steps N] [--windows N] [row …]</c>; without a row, every row. A window has 2 048 tokens.</param>
     public static int Run(string[] arguments)
     {
-        int layers = 32, steps = 6;
+        int layers = 32, steps = 6, windows = 4;
         var rest = new List<string>();
         for (int i = 0; i < arguments.Length; i++)
         {
@@ -57,22 +57,26 @@ internal static class MemoryLadder
                 case "--steps":
                     steps = int.Parse(arguments[++i], CultureInfo.InvariantCulture);
                     break;
+                case "--windows":
+                    windows = int.Parse(arguments[++i], CultureInfo.InvariantCulture);
+                    break;
                 default:
                     rest.Add(arguments[i]);
                     break;
             }
         }
 
-        if (rest.Count == 1)
+        if (rest is ["--child", var name])
         {
-            return Measure(Rows.First(r => r.Name == rest[0]), layers, steps);
+            var row = Rows.First(r => r.Name == name);
+            return Measure(row with { Options = row.Options with { MicroBatchSize = windows } }, layers, steps);
         }
 
-        Console.WriteLine($"{CudaDevice.All()[0].Name}: {layers} layers, {Options.TokensPerStep:N0} tokens a step, {steps} steps");
+        Console.WriteLine($"{CudaDevice.All()[0].Name}: {layers} layers, {windows * Options.WindowLength:N0} tokens a step, {steps} steps");
         Console.WriteLine($"{"setting",-52} {"planned",8} {"peak",8} {"tokens/s",9}   device memory and resident set after step 3 → at the end");
         foreach (var row in rest.Count == 0 ? Rows.Select(r => r.Name) : rest)
         {
-            using var child = Process.Start(Environment.ProcessPath!, ["ladder", "--layers", $"{layers}", "--steps", $"{steps}", row]);
+            using var child = Process.Start(Environment.ProcessPath!, ["ladder", "--layers", $"{layers}", "--steps", $"{steps}", "--windows", $"{windows}", "--child", row]);
             child.WaitForExit();
         }
 
@@ -85,11 +89,6 @@ internal static class MemoryLadder
         var preset = RandomModel.Presets["mistral-7b"];
         var config = preset with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), layers)] };
         var plan = MemoryPlan.Of(config, row.Options, ScalarType.BFloat16, teacher: null, CardMemory.Now());
-        if (Environment.GetEnvironmentVariable("LADDER_PLAN") is not null)
-        {
-            Console.WriteLine($"{plan.Moment}: {string.Join(", ", plan.Parts.Select(p => $"{p.Name} {MemoryPart.Text(p.Bytes)}"))}; {plan.RecordedBlocks} recorded");
-        }
-
         if (!plan.Fits(CardMemory.Now()))
         {
             Console.WriteLine($"{row.Name,-52} {MemoryPart.Text(plan.Total),8} does not fit");

@@ -37,46 +37,59 @@ internal static class Chunk
         Tensor Chunked(Tensor x_BTND) =>
             nn.functional.pad(x_BTND.to(dtype), [0, 0, 0, 0, 0, padded - length]).unflatten(1, -1, chunk).permute(0, 3, 1, 2, 4);
 
-        var k_BNLCK = Chunked(k_BTNK);
-        var v_BNLCV = Chunked(v_BTNV);
-        var s_BNLCM = Chunked(s_BTNM);
-        var q_BNLCGK = Chunked(q_BTHK.flatten(2, 3).unflatten(2, heads, -1)).unflatten(4, -1, keyDim);
-        var q_BNLXK = q_BNLCGK.flatten(3, 4);
+        using var k_BNLCK = Chunked(k_BTNK);
+        using var v_BNLCV = Chunked(v_BTNV);
+        using var s_BNLCM = Chunked(s_BTNM);
+        using var q_BNLCGK = Kept(() => Chunked(q_BTHK.flatten(2, 3).unflatten(2, heads, -1)).unflatten(4, -1, keyDim));
+        using var q_BNLXK = q_BNLCGK.flatten(3, 4);
         long groups = q_BNLCGK.shape[4];
-        var decay = new ChunkDecay(g_BTNM, documentStarts, padded, chunk, SubLength, dtype, isHalf ? ScalarType.Float32 : ScalarType.Float64);
+        using var decay = new ChunkDecay(g_BTNM, documentStarts, padded, chunk, SubLength, dtype, isHalf ? ScalarType.Float32 : ScalarType.Float64);
 
         // The state before each chunk: [M, K + V], keys and values side by side, because a slot of both decays alike.
-        var written_BNLMD = (s_BNLCM * decay.ToEnd_BNLCM).mT.matmul(torch.cat([k_BNLCK, v_BNLCV], -1));
+        using var written_BNLMD = Kept(() => (s_BNLCM * decay.ToEnd_BNLCM).mT.matmul(torch.cat([k_BNLCK, v_BNLCV], -1)));
         var (before_BNLMD, after_BNMD) = Scan(torch.cat([initial.Keys.mT, initial.Values], -1), written_BNLMD, decay.Whole_BNLM);
         var parts = before_BNLMD.split([keyDim, v_BTNV.shape[3]], -1);
         var (keys_BNLMK, values_BNLMV) = (parts[0], parts[1]);
 
         // What token j left of itself when t's sub-chunk begins, and, in the same sub-chunk, at t.
-        var earlier_BNLSCM = s_BNLCM.unsqueeze(3) * decay.ToSub_BNLSCM;
-        var within_BNLSccM = s_BNLCM.unflatten(3, sub, SubLength).unsqueeze(4) * decay.Pair_BNLSccM;
-        var sinceSub_BNLSc1M = decay.SinceSub_BNLCM.unflatten(3, sub, SubLength).unsqueeze(5);
-        var sinceStart_BNLC1M = decay.SinceStart_BNLCM.unsqueeze(4);
+        using var earlier_BNLSCM = s_BNLCM.unsqueeze(3) * decay.ToSub_BNLSCM;
+        using var within_BNLSccM = s_BNLCM.unflatten(3, sub, SubLength).unsqueeze(4) * decay.Pair_BNLSccM;
+        decay.ToSub_BNLSCM.Dispose();
+        decay.Pair_BNLSccM.Dispose();
+        using var sinceSub_BNLSc1M = decay.SinceSub_BNLCM.unflatten(3, sub, SubLength).unsqueeze(5);
+        using var sinceStart_BNLC1M = decay.SinceStart_BNLCM.unsqueeze(4);
 
         Tensor BySub(Tensor x_BNLXD) => x_BNLXD.unflatten(3, sub, SubLength * groups);
         Tensor ByToken(Tensor x_BNLSYD) => x_BNLSYD.unflatten(4, SubLength, groups);
 
-        var qk_BNLSYC = BySub(q_BNLXK.matmul(k_BNLCK.mT));
-        var qk_BNLScGc = ByToken(BySub(q_BNLXK).matmul(k_BNLCK.unflatten(3, sub, SubLength).mT));
-        var logits_BNLScGM = (ByToken(qk_BNLSYC.matmul(earlier_BNLSCM)) * sinceSub_BNLSc1M).add_(qk_BNLScGc.matmul(within_BNLSccM));
-        var logits_BNLCGM = logits_BNLScGM.flatten(3, 4)
-            .add_(q_BNLXK.matmul(keys_BNLMK.mT).unflatten(3, chunk, groups) * sinceStart_BNLC1M);
-        var p_BNLCGM = logits_BNLCGM.softmax(-1);
-
-        var p_BNLScGM = p_BNLCGM.unflatten(3, sub, SubLength);
-        var pv_BNLXC = (p_BNLScGM * sinceSub_BNLSc1M).flatten(4, 5).matmul(earlier_BNLSCM.mT).flatten(3, 4);
-        var pv_BNLSYc = p_BNLScGM.matmul(within_BNLSccM.mT).flatten(4, 5);
-        var o_BNLXV = pv_BNLXC.matmul(v_BNLCV)
-            + pv_BNLSYc.matmul(v_BNLCV.unflatten(3, sub, SubLength)).flatten(3, 4)
-            + (p_BNLCGM * sinceStart_BNLC1M).flatten(3, 4).matmul(values_BNLMV);
-
-        var output = o_BNLXV.unflatten(3, chunk, groups).permute(0, 2, 3, 1, 4, 5).flatten(3, 4).flatten(1, 2)[.., ..(int)length];
+        using var p_BNLCGM = Kept(() =>
+        {
+            var qk_BNLSYC = BySub(q_BNLXK.matmul(k_BNLCK.mT));
+            var qk_BNLScGc = ByToken(BySub(q_BNLXK).matmul(k_BNLCK.unflatten(3, sub, SubLength).mT));
+            var logits_BNLScGM = (ByToken(qk_BNLSYC.matmul(earlier_BNLSCM)) * sinceSub_BNLSc1M).add_(qk_BNLScGc.matmul(within_BNLSccM));
+            return logits_BNLScGM.flatten(3, 4)
+                .add_(q_BNLXK.matmul(keys_BNLMK.mT).unflatten(3, chunk, groups) * sinceStart_BNLC1M)
+                .softmax(-1);
+        });
+        var output = Kept(() =>
+        {
+            var p_BNLScGM = p_BNLCGM.unflatten(3, sub, SubLength);
+            var pv_BNLXC = (p_BNLScGM * sinceSub_BNLSc1M).flatten(4, 5).matmul(earlier_BNLSCM.mT).flatten(3, 4);
+            var pv_BNLSYc = p_BNLScGM.matmul(within_BNLSccM.mT).flatten(4, 5);
+            var o_BNLXV = pv_BNLXC.matmul(v_BNLCV)
+                .add_(pv_BNLSYc.matmul(v_BNLCV.unflatten(3, sub, SubLength)).flatten(3, 4))
+                .add_((p_BNLCGM * sinceStart_BNLC1M).flatten(3, 4).matmul(values_BNLMV));
+            return o_BNLXV.unflatten(3, chunk, groups).permute(0, 2, 3, 1, 4, 5).flatten(3, 4).flatten(1, 2)[.., ..(int)length].to(v_BTNV.dtype);
+        });
         var ends = after_BNMD.split([keyDim, v_BTNV.shape[3]], -1);
-        return (output.to(v_BTNV.dtype), new GatedSlotState(ends[0].mT, ends[1]));
+        return (output, new GatedSlotState(ends[0].mT, ends[1]));
+    }
+
+    // What only the result was made of goes, unless a backward is to read it.
+    private static Tensor Kept(Func<Tensor> make)
+    {
+        using var scope = torch.NewDisposeScope();
+        return make().MoveToOuterDisposeScope();
     }
 
     private static (Tensor Before, Tensor After) Scan(Tensor state_BNMD, Tensor written_BNLMD, Tensor decay_BNLM)

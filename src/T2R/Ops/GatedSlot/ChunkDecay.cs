@@ -7,7 +7,7 @@ namespace T2R.Ops.GatedSlot;
 /// How much of a slot survives between two places of a chunk: exp of the sum of g over the tokens in between, 0 when a document starts there.
 /// Sums run from the chunk's first token on, in fp64, so that the difference of two of them is exact to fp32; for inputs in a half type, in fp32.
 /// </summary>
-internal sealed class ChunkDecay
+internal sealed class ChunkDecay : IDisposable
 {
     private readonly ScalarType _dtype;
 
@@ -20,6 +20,7 @@ internal sealed class ChunkDecay
     /// <param name="sumDtype">Type of the sums.</param>
     internal ChunkDecay(Tensor g_BTNM, Tensor? documentStarts, long padded, long chunk, long subLength, ScalarType dtype, ScalarType sumDtype)
     {
+        using var scope = torch.NewDisposeScope();
         _dtype = dtype;
         long padding = padded - g_BTNM.shape[1], sub = chunk / subLength;
         Tensor? starts_BN1LCM = null;
@@ -48,6 +49,7 @@ internal sealed class ChunkDecay
         var causal_cc1 = torch.ones([subLength, subLength], ScalarType.Bool, g_BTNM.device).tril().unsqueeze(-1);
         var inner = tokens.Unflatten(sub, subLength);
         Pair_BNLSccM = Between(inner.Unsqueeze(4), inner.Unsqueeze(5), causal_cc1);
+        Array.ForEach(All, t => t.MoveToOuterDisposeScope());
     }
 
     /// <summary>From before the chunk to each token, the token's own decay included.</summary>
@@ -68,6 +70,11 @@ internal sealed class ChunkDecay
     /// <summary>From token j to token t of one sub-chunk, at [t, j]; 0 where j is after t.</summary>
     internal Tensor Pair_BNLSccM { get; }
 
+    private Tensor[] All => [SinceStart_BNLCM, ToEnd_BNLCM, Whole_BNLM, SinceSub_BNLCM, ToSub_BNLSCM, Pair_BNLSccM];
+
+    /// <inheritdoc />
+    public void Dispose() => Array.ForEach(All, t => t.Dispose());
+
     private Tensor Between(Places from, Places to, Tensor? ordered = null)
     {
         var difference = to.Sums - from.Sums;
@@ -81,7 +88,10 @@ internal sealed class ChunkDecay
             difference.masked_fill_(from.Starts.ne(to.Starts), double.NegativeInfinity);
         }
 
-        return difference.to(_dtype).exp_();
+        using (difference)
+        {
+            return difference.to(_dtype).exp_();
+        }
     }
 
     /// <summary>Running sums [B, N, L, place, M], and the count of document starts so far [B, 1, L, place, 1].</summary>
