@@ -70,7 +70,7 @@ internal sealed class RecipeArguments
         }
 
         return IsDryRun(parsed) && size > 0
-            ? new CardMemory((long)(size * (1L << 30)), CardMemory.Context)
+            ? CardMemory.Imagined((long)(size * (1L << 30)))
             : throw new UserErrorException(size > 0 ? "--card needs --dry-run: only a plan can be made for a card that is not here." : $"--card is {size}; expected GiB, such as 80.");
     }
 

@@ -21,7 +21,7 @@ public class ShippedRecipeTests
     public void The_recipes_for_7B_fit_the_cards_they_name(string name, double gibibytes)
     {
         var recipe = Load(name);
-        var card = new CardMemory((long)(gibibytes * GiB), CardMemory.Context);
+        var card = CardMemory.Imagined((long)(gibibytes * GiB));
         var plan = MemoryPlan.Of(Converted(recipe), recipe.Training, recipe.Dtype!.Value, teacher: null, card);
         Assert.True(plan.Fits(card), $"{plan.Total / GiB:F1} GiB");
     }

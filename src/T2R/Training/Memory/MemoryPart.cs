@@ -1,7 +1,7 @@
 namespace T2R.Training.Memory;
 
 /// <summary>A part of a plan.</summary>
-/// <param name="Name">What it is: <c>weights</c>, <c>gradients</c>, <c>moments</c>, <c>block inputs</c>, <c>kept activations</c>, <c>workspace</c>, <c>logits</c>, <c>teacher</c>, <c>context</c>.</param>
+/// <param name="Name">What it is: <c>weights</c>, <c>gradients</c>, <c>moments</c>, <c>block inputs</c>, <c>kept activations</c>, <c>workspace</c>, <c>logits</c>, <c>teacher</c>, <c>context, kernels, others</c>.</param>
 /// <param name="Bytes">How much.</param>
 public sealed record MemoryPart(string Name, long Bytes)
 {

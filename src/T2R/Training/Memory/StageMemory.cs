@@ -53,7 +53,7 @@ internal sealed class StageMemory
             new("workspace", workspace),
             new("logits", logits),
             new("teacher", _teacher is null ? 0 : Bytes(WeightLayout.Of(_teacher))),
-            new("context and others", _card?.Taken ?? 0),
+            new("context, kernels, others", _card?.Taken ?? 0),
         };
         return new MemoryPlan(name, [.. parts.Where(p => p.Bytes > 0)], _recorded);
     }
