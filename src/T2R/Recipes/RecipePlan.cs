@@ -61,7 +61,7 @@ public sealed class RecipePlan : IDisposable
     public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
 
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
-    public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Device.type == TorchSharp.DeviceType.CUDA)];
+    public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null)];
 
     /// <summary>Numbers that some stage trains, adapters' included.</summary>
     public long TrainedParameters =>

@@ -11,7 +11,7 @@ public sealed class RunOutOfMemoryException : Exception
     internal RunOutOfMemoryException(MemoryShortage shortage, RecipePlan plan, string folder, Exception cause)
         : this(
             shortage,
-            [.. LessMemory.For(plan.Recipe, plan.Dtype, shortage.OnCard, plan.Device.type != TorchSharp.DeviceType.CPU)],
+            [.. LessMemory.For(plan.Recipe, plan.Dtype, shortage.OnCard, plan.Card is not null)],
             Newest(folder, plan),
             plan.Memory,
             cause)

@@ -58,6 +58,22 @@ public class RunVerbTests
     }
 
     [Fact]
+    public async Task A_dry_run_plans_for_a_card_that_is_not_here_and_refuses_what_it_cannot_hold()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "24"]);
+        Assert.True(code == 0, error);
+        Assert.Contains("bfloat16 on cuda", output);
+        Assert.Contains("of the card's 24.0 GiB", output);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "0.5"]);
+        Assert.Equal(2, code);
+        Assert.Contains("does not fit the card", error);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--card", "24"]);
+        Assert.Equal(2, code);
+        Assert.Contains("--card needs --dry-run", error);
+    }
+
+    [Fact]
     public Task A_missing_recipe_is_the_users_mistake() => Refuses(world => File.Delete(world.RecipePath), "recipe.yaml: no such file");
 
     [Fact]
