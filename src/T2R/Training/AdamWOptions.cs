@@ -8,7 +8,8 @@ public sealed record AdamWOptions
 
     /// <summary>
     /// Whether each block's weights step, and their gradients go, as soon as its backward is done, so that the gradients of the whole model never exist together. Clipping
-    /// then uses the norm of the step before, for this step's is known only when its weights have moved. Excludes accumulation.
+    /// then uses the norm of the step before, for this step's is known only when its weights have moved; a stage's first step runs its backward twice, once to measure.
+    /// Excludes accumulation.
     /// </summary>
     public bool InBackward { get; init; }
 

@@ -59,8 +59,17 @@ internal sealed class GradientFlow : IDisposable
     /// <inheritdoc cref="Gradients.Take" />
     public void Take(IEnumerable<TrainedWeight> weights) => _gradients.Take(weights);
 
+    /// <summary>Whether gradients are measured and dropped: for a backward that is run for its norm alone, where weights step in the backward.</summary>
+    public bool OnlyMeasures { get; set; }
+
     /// <summary>Says whose gradients come next.</summary>
-    public void Expect(IReadOnlyList<TrainedWeight> weights) => _optimizer?.Expect(weights.Select(w => w.Name));
+    public void Expect(IReadOnlyList<TrainedWeight> weights)
+    {
+        if (!OnlyMeasures)
+        {
+            _optimizer?.Expect(weights.Select(w => w.Name));
+        }
+    }
 
     /// <summary>Says that the gradients given so far are whole. When weights step in the backward, those do now.</summary>
     public void Flush()
@@ -79,7 +88,11 @@ internal sealed class GradientFlow : IDisposable
             }
         }
 
-        _optimizer.Update(_gradients);
+        if (!OnlyMeasures)
+        {
+            _optimizer.Update(_gradients);
+        }
+
         _gradients.Clear();
     }
 

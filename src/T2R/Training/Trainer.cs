@@ -188,13 +188,25 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    // The norm that clipping needs is that of the step before: this step's is known when its weights have moved. The first step is not clipped.
+    // The norm that clipping needs is that of the step before: this step's is known when its weights have moved. A stage's first step has none before it.
     private void BeginStepInBackward(double learningRate)
     {
         if (_stage!.Flow.StepsInBackward)
         {
-            _stage.Optimizer.BeginStep(learningRate, Clip(_state.GradientNorm));
+            bool isFirst = _state.Step == _stage.Plan.FirstStep && _options.ClipNorm > 0;
+            _stage.Optimizer.BeginStep(learningRate, Clip(isFirst ? MeasureNorm() : _state.GradientNorm));
         }
+    }
+
+    // A backward for its norm alone. Left unclipped, one large first gradient would outweigh all others in the moments for many steps.
+    private double MeasureNorm()
+    {
+        var began = _state;
+        _stage!.Flow.OnlyMeasures = true;
+        AccumulateGradients();
+        _stage.Flow.OnlyMeasures = false;
+        _state = began;
+        return _stage.Flow.Norm();
     }
 
     private void EndStep(double learningRate, double norm)
