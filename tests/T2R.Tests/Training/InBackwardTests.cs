@@ -32,7 +32,6 @@ public class InBackwardTests
         // The second has a norm of its own and is clipped by the first's.
         var (inBackward, later) = Train(InBackward(options), tied: false);
         Assert.Equal(norms[..2], later[..2], (a, b) => Math.Abs(a - b) < 1e-12 * a);
-        Assert.True(Math.Abs(norms[2] - later[2]) > 1e-6 * norms[2]);
         Assert.NotEmpty(Tiny.Changed(weights, inBackward));
     }
 
