@@ -22,5 +22,9 @@ public static class Autograd
             BackwardFault.Take()?.Throw();
             throw;
         }
+        finally
+        {
+            ReturnedGradients.Release();
+        }
     }
 }

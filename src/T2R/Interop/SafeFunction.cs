@@ -7,15 +7,15 @@ namespace T2R.Interop;
 /// An autograd function whose backward may fail and leaks nothing. TorchSharp calls a backward from native code, where a managed exception ends
 /// the process, and leaves the tensors that go in and out of it to the garbage collector. Here an exception is kept, and native code is handed a
 /// gradient of an impossible shape, so that the caller's <c>backward</c> throws; <see cref="Autograd.Backward"/> then throws the kept exception itself.
+/// A leaf's gradient is added to its <c>grad</c> here and not returned: the handle of a returned tensor outlives the call, and autograd, seeing a tensor that
+/// somebody else holds too, would copy it.
 /// </summary>
 /// <typeparam name="T">The function itself. At least one of its tensor inputs that need a gradient has a dimension.</typeparam>
 public abstract class SafeFunction<T> : torch.autograd.MultiTensorFunction<T>
     where T : SafeFunction<T>, new()
 {
     private const string InputsAreTensors = "SafeFunction.InputsAreTensors";
-
-    [ThreadStatic]
-    private static List<Tensor?>? _returned;
+    private const string Leaves = "SafeFunction.Leaves";
 
     /// <inheritdoc/>
     public override string Name => typeof(T).Name;
@@ -28,6 +28,7 @@ public abstract class SafeFunction<T> : torch.autograd.MultiTensorFunction<T>
         // A missing gradient comes as null: TorchSharp's own zeros would be built from tensors that the caller's scope may have closed.
         ctx.set_materialize_grads(false);
         ctx.save_data(InputsAreTensors, Array.ConvertAll(vars, i => i is Tensor));
+        ctx.save_data(Leaves, Array.ConvertAll(vars, i => i is Tensor { is_leaf: true, requires_grad: true } leaf ? leaf : null));
         return ComputeOutputs(ctx, vars);
     }
 
@@ -36,21 +37,20 @@ public abstract class SafeFunction<T> : torch.autograd.MultiTensorFunction<T>
     {
         ArgumentNullException.ThrowIfNull(grad_outputs);
 
-        // Native code took its own references when the previous call returned.
-        _returned?.ForEach(t => t?.Dispose());
-        _returned = null;
+        ReturnedGradients.Release();
         var inputs = ctx.get_data(InputsAreTensors) as bool[] ?? [];
         try
         {
             using var scope = torch.NewDisposeScope();
             var result = ComputeGradients(ctx, grad_outputs.ConvertAll(g => g.IsInvalid ? null : g));
+            AddToLeaves(result, ctx.get_data(Leaves) as Tensor?[] ?? []);
             result.ForEach(t => t?.DetachFromDisposeScope());
-            return (_returned = result)!;
+            return ReturnedGradients.Keep(result)!;
         }
         catch (Exception e)
         {
             BackwardFault.Record(e);
-            return (_returned = [.. inputs.Select(isTensor => isTensor ? torch.zeros([]).DetachFromDisposeScope() : null)])!;
+            return ReturnedGradients.Keep([.. inputs.Select(isTensor => isTensor ? torch.zeros([]).DetachFromDisposeScope() : null)])!;
         }
         finally
         {
@@ -71,4 +71,28 @@ public abstract class SafeFunction<T> : torch.autograd.MultiTensorFunction<T>
     /// <param name="context">What the forward saved.</param>
     /// <param name="gradients">One for each output; null where nothing depends on it.</param>
     protected abstract List<Tensor?> ComputeGradients(torch.autograd.AutogradContext context, List<Tensor?> gradients);
+
+    private static void AddToLeaves(List<Tensor?> gradients, Tensor?[] leaves)
+    {
+        using var _ = torch.no_grad();
+        for (int i = 0; i < Math.Min(gradients.Count, leaves.Length); i++)
+        {
+            // A leaf whose handle is gone gets its gradient from native code.
+            if (gradients[i] is { } gradient && leaves[i] is { IsInvalid: false } leaf && gradient.dtype == leaf.dtype && gradient.shape.SequenceEqual(leaf.shape))
+            {
+                using var sum = leaf.grad;
+                if (sum is null)
+                {
+                    leaf.grad = gradient.DetachFromDisposeScope();
+                }
+                else
+                {
+                    sum.add_(gradient);
+                }
+
+                gradient.Dispose();
+                gradients[i] = null;
+            }
+        }
+    }
 }

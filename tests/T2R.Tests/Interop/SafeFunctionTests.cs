@@ -34,6 +34,35 @@ public class SafeFunctionTests
     }
 
     [Fact]
+    public void A_leaf_gets_the_gradient_itself_and_no_copy_and_sums_in_place()
+    {
+        using var scope = torch.NewDisposeScope();
+        var (x, y) = (torch.ones(3).requires_grad_(true), torch.ones(3).requires_grad_(true));
+        Autograd.Backward([Handed.Of(x).sum()]);
+        Assert.Equal(Handed.Address, TensorMemory.DataPointer(x.grad!));
+        nint first = Handed.Address;
+        Autograd.Backward([(Handed.Of(x) + Handed.Of(y)).sum()]);
+        Assert.Equal(first, TensorMemory.DataPointer(x.grad!));
+        Assert.Equal([14f, 14f, 14f], x.grad!.data<float>().ToArray());
+        Assert.Equal([7f, 7f, 7f], y.grad!.data<float>().ToArray());
+    }
+
+    [Fact]
+    public void A_leaf_whose_handle_is_gone_gets_its_gradient_all_the_same()
+    {
+        using var scope = torch.NewDisposeScope();
+        var x = torch.ones(3).requires_grad_(true);
+        Tensor y;
+        using (var other = x.contiguous())
+        {
+            y = Handed.Of(other);
+        }
+
+        Autograd.Backward([y.sum()]);
+        Assert.Equal([7f, 7f, 7f], x.grad!.data<float>().ToArray());
+    }
+
+    [Fact]
     public void An_exception_in_a_backward_reaches_the_caller()
     {
         using var scope = torch.NewDisposeScope();
@@ -88,6 +117,22 @@ public class SafeFunctionTests
             var twice = gradients[0] is { } a ? a * 2 : null;
             var thrice = gradients[1] is { } b ? b * 3 : null;
             return [twice is null ? thrice : thrice is null ? twice : twice + thrice];
+        }
+    }
+
+    private sealed class Handed : SafeFunction<Handed>
+    {
+        internal static nint Address { get; private set; }
+
+        internal static Tensor Of(Tensor x) => Call(x)[0];
+
+        protected override List<Tensor> ComputeOutputs(torch.autograd.AutogradContext context, object?[] inputs) => [(Tensor)inputs[0]! * 7];
+
+        protected override List<Tensor?> ComputeGradients(torch.autograd.AutogradContext context, List<Tensor?> gradients)
+        {
+            var result = gradients[0]! * 7;
+            Address = TensorMemory.DataPointer(result);
+            return [result];
         }
     }
 
