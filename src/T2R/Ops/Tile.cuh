@@ -25,6 +25,15 @@ __device__ __forceinline__ void as_left(unsigned (&a)[4], const float (&c0)[4], 
     a[3] = pack(c1[2], c1[3]);
 }
 
+// What rounding to those pairs took.
+__device__ __forceinline__ void rest_of(float (&c)[4], unsigned above, unsigned below)
+{
+    c[0] -= widen_low(above);
+    c[1] -= widen_high(above);
+    c[2] -= widen_low(below);
+    c[3] -= widen_high(below);
+}
+
 template <int D>
 struct Tile
 {

@@ -345,11 +345,12 @@ __device__ __forceinline__ void load_left(unsigned (&x)[D / 16][4], const bf16* 
 // What a chunk's blocks of rows share.
 struct Chunk
 {
-    bf16 *keys, *values, *stateKeys, *stateValues, *writes;
-    float *decay, *anchors, *scales; // D [Tokens, DecayRow]; A and the chunk's sum [RowTiles + 1, SLOTS]; exp(A) [RowTiles, SLOTS]
+    bf16 *keys, *values, *stateKeys, *stateValues;
+    bf16* writes[2];                // S of each token's own row tile, and what rounding took from it
+    float *decay, *anchors, *steps; // D [Tokens, DecayRow]; A and the chunk's sum [RowTiles + 1, SLOTS]; exp(A_i - A_(i-1)) [RowTiles, SLOTS], A_(-1) = 0
     int* documents;
 
-    static constexpr int Bytes = 2 * (Tokens * (KEYS + VALUES) + State + WriteRows * SLOTS) + 4 * (Tokens * DecayRow + (2 * RowTiles + 1) * SLOTS + Tokens);
+    static constexpr int Bytes = 2 * (Tokens * (KEYS + VALUES) + State + 2 * Tokens * SLOTS) + 4 * (Tokens * DecayRow + (2 * RowTiles + 1) * SLOTS + Tokens);
 
     __device__ __forceinline__ Chunk(unsigned char* shared)
     {
@@ -357,11 +358,12 @@ struct Chunk
         values = keys + Tokens * KEYS;
         stateKeys = values + Tokens * VALUES;
         stateValues = stateKeys + SLOTS * KEYS;
-        writes = stateValues + SLOTS * VALUES;
-        decay = (float*)(writes + WriteRows * SLOTS);
+        writes[0] = stateValues + SLOTS * VALUES;
+        writes[1] = writes[0] + Tokens * SLOTS;
+        decay = (float*)(writes[1] + Tokens * SLOTS);
         anchors = decay + Tokens * DecayRow;
-        scales = anchors + (RowTiles + 1) * SLOTS;
-        documents = (int*)(scales + RowTiles * SLOTS);
+        steps = anchors + (RowTiles + 1) * SLOTS;
+        documents = (int*)(steps + RowTiles * SLOTS);
     }
 
     __device__ __forceinline__ void load(const Arguments& a, const Place& place)
@@ -374,25 +376,42 @@ struct Chunk
         Gates gates(a, place, decay);
         write_anchors(anchors, gates);
         __syncthreads();
-        fill_writes(writes, gates, anchors);
 #pragma unroll
         for (int i = 0; i < PartTokens; i++)
         {
-            int token = gates.first + i;
-            decay[token * DecayRow + gates.slot] = fast_exp(gates.sum[i] - anchors[token / RowTile * SLOTS + gates.slot]);
+            int token = gates.first + i, at = Tile<SLOTS>::at(token, gates.slot);
+            float since = gates.sum[i] - anchors[token / RowTile * SLOTS + gates.slot], s = gates.write[i] * fast_exp(-since);
+            decay[token * DecayRow + gates.slot] = fast_exp(since);
+            bf16 rounded = round_bf16(s);
+            writes[0][at] = rounded;
+            writes[1][at] = round_bf16(s - widen(rounded));
         }
 
         for (int i = threadIdx.x; i < RowTiles * SLOTS; i += Threads)
         {
-            scales[i] = fast_exp(anchors[i]);
+            steps[i] = fast_exp(anchors[i] - (i < SLOTS ? 0.0f : anchors[i - SLOTS]));
         }
 
         __syncthreads();
     }
 
-    __device__ __forceinline__ const bf16* writes_of(int tile) const { return writes + write_rows_before(tile) * SLOTS; }
+    // What is left in a column tile's middle of what was there in the middle of the one before; in the first, of what was there before the chunk, if it is the same document's.
+    __device__ __forceinline__ void step(float (&x)[SLOTS / 8][4], int column, const Rows& rows) const
+    {
+        const float* factors = steps + column * SLOTS + (threadIdx.x & 3) * 2;
+        float above = column > 0 || rows.document == 0 ? 1.0f : 0.0f, below = column > 0 || rows.documentBelow == 0 ? 1.0f : 0.0f;
+#pragma unroll
+        for (int n = 0; n < SLOTS / 8; n++)
+        {
+            float2 e = *(const float2*)(factors + n * 8);
+            x[n][0] *= e.x * above;
+            x[n][1] *= e.y * above;
+            x[n][2] *= e.x * below;
+            x[n][3] *= e.y * below;
+        }
+    }
 
-    // [16, SLOTS] = exp(A) o (x H) + sum_j (x y_j) S_j, without D.
+    // [16, SLOTS] = exp(A) o (x H) + sum_j (x y_j) S_j, without D: from each column tile's middle to the next's, as a state would go.
     template <int D>
     __device__ __forceinline__ void score(float (&sum)[SLOTS / 8][4], const unsigned (&x)[D / 16][4], const bf16* y, const bf16* state, const Rows& rows) const
     {
@@ -410,24 +429,12 @@ struct Chunk
             }
         }
 
-        const float* scale = scales + rows.tile * SLOTS + (threadIdx.x & 3) * 2;
-        float above = rows.document == 0 ? 1.0f : 0.0f, below = rows.documentBelow == 0 ? 1.0f : 0.0f;
-#pragma unroll
-        for (int n = 0; n < SLOTS / 8; n++)
-        {
-            float2 e = *(const float2*)(scale + n * 8);
-            sum[n][0] *= e.x * above;
-            sum[n][1] *= e.y * above;
-            sum[n][2] *= e.x * below;
-            sum[n][3] *= e.y * below;
-        }
-
-        const bf16* written = writes_of(rows.tile);
 #pragma unroll
         for (int column = 0; column < RowTiles; column++)
         {
             if (column <= rows.tile)
             {
+                step(sum, column, rows);
                 float w[2][4];
                 clear(w);
 #pragma unroll
@@ -440,13 +447,21 @@ struct Chunk
                 }
 
                 rows.mask(w, column);
-                unsigned left[4];
+                unsigned left[4], rest[4];
                 as_left(left, w[0], w[1]);
+                rest_of(w[0], left[0], left[1]);
+                rest_of(w[1], left[2], left[3]);
+                as_left(rest, w[0], w[1]);
 #pragma unroll
                 for (int n = 0; n < SLOTS / 16; n++)
                 {
                     unsigned b[4];
-                    Tile<SLOTS>::right_transposed(b, written, column * RowTile, n * 16);
+                    Tile<SLOTS>::right_transposed(b, writes[0], column * RowTile, n * 16);
+                    multiply(sum[2 * n], left, b[0], b[1]);
+                    multiply(sum[2 * n + 1], left, b[2], b[3]);
+                    multiply(sum[2 * n], rest, b[0], b[1]);
+                    multiply(sum[2 * n + 1], rest, b[2], b[3]);
+                    Tile<SLOTS>::right_transposed(b, writes[1], column * RowTile, n * 16);
                     multiply(sum[2 * n], left, b[0], b[1]);
                     multiply(sum[2 * n + 1], left, b[2], b[3]);
                 }
@@ -525,34 +540,15 @@ struct Chunk
         }
     }
 
-    // x (already times D) as left factors of the chunk's own part, and, times exp(A), of the state's.
-    __device__ __forceinline__ void as_factors(unsigned (&near)[SLOTS / 16][4], unsigned (&far)[SLOTS / 16][4], const float (&x)[SLOTS / 8][4], const Rows& rows) const
-    {
-        const float* scale = scales + rows.tile * SLOTS + (threadIdx.x & 3) * 2;
-        float above = rows.document == 0 ? 1.0f : 0.0f, below = rows.documentBelow == 0 ? 1.0f : 0.0f;
-#pragma unroll
-        for (int n = 0; n < SLOTS / 16; n++)
-        {
-            as_left(near[n], x[2 * n], x[2 * n + 1]);
-#pragma unroll
-            for (int h = 0; h < 2; h++)
-            {
-                float2 e = *(const float2*)(scale + (2 * n + h) * 8);
-                far[n][2 * h] = pack(x[2 * n + h][0] * e.x * above, x[2 * n + h][1] * e.y * above);
-                far[n][2 * h + 1] = pack(x[2 * n + h][2] * e.x * below, x[2 * n + h][3] * e.y * below);
-            }
-        }
-    }
-
-    // [16, D] = far H + sum_j (near S_j) y_j, handed out as a lane's eight neighbours of a group of 32: store(group, above, below).
+    // [16, D] = (x exp(A)) H + sum_j (x . S_j) y_j, handed out as a lane's eight neighbours of a group of 32: store(group, above, below). x is times D already; it goes back
+    // through the column tiles as a state's gradient would.
     template <int D, class Store>
     __device__ __forceinline__ void spread(
-        const unsigned (&near)[SLOTS / 16][4], const unsigned (&far)[SLOTS / 16][4], const bf16* y, const bf16* state, const Rows& rows, Store store) const
+        float (&x)[SLOTS / 8][4], const bf16* y, const bf16* state, const Rows& rows, Store store) const
     {
-        unsigned weights[RowTiles][4];
-        const bf16* written = writes_of(rows.tile);
+        unsigned weights[RowTiles][4], far[SLOTS / 16][4];
 #pragma unroll
-        for (int column = 0; column < RowTiles; column++)
+        for (int column = RowTiles - 1; column >= 0; column--)
         {
             if (column <= rows.tile)
             {
@@ -561,15 +557,28 @@ struct Chunk
 #pragma unroll
                 for (int k = 0; k < SLOTS / 16; k++)
                 {
-                    unsigned b[4];
-                    Tile<SLOTS>::right(b, written, column * RowTile, k * 16);
-                    multiply(w[0], near[k], b[0], b[1]);
-                    multiply(w[1], near[k], b[2], b[3]);
+                    unsigned left[4];
+                    as_left(left, x[2 * k], x[2 * k + 1]);
+#pragma unroll
+                    for (const bf16* written : writes)
+                    {
+                        unsigned b[4];
+                        Tile<SLOTS>::right(b, written, column * RowTile, k * 16);
+                        multiply(w[0], left, b[0], b[1]);
+                        multiply(w[1], left, b[2], b[3]);
+                    }
                 }
 
                 rows.mask(w, column);
                 as_left(weights[column], w[0], w[1]);
+                step(x, column, rows);
             }
+        }
+
+#pragma unroll
+        for (int k = 0; k < SLOTS / 16; k++)
+        {
+            as_left(far[k], x[2 * k], x[2 * k + 1]);
         }
 
 #pragma unroll
@@ -822,22 +831,20 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
     {
         int head = place.head * a.groups + group;
         Rows rows(tile, chunk.documents);
-        unsigned near[SLOTS / 16][4], far[SLOTS / 16][4];
+        float p[SLOTS / 8][4], logSum[2];
         {
             unsigned q[KEYS / 16][4];
             load_left<KEYS>(q, a.q + place.row * a.qStride + head * KEYS, a.qStride, tile * RowTile, place.count, MAPS);
-            float p[SLOTS / 8][4];
             chunk.score<KEYS>(p, q, chunk.keys, chunk.stateKeys, rows);
-            float logSum[2];
-            chunk.times_decay(p, rows);
-            chunk.softmax(p, logSum);
-            chunk.times_decay(p, rows);
-            chunk.as_factors(near, far, p, rows);
         }
+
+        chunk.times_decay(p, rows);
+        chunk.softmax(p, logSum);
+        chunk.times_decay(p, rows);
 
         bf16* to = a.output + ((place.row + rows.token) * a.heads * a.groups + head) * VALUES + (lane & 3) * 8;
         long long below = 8LL * a.heads * a.groups * VALUES;
-        chunk.spread<VALUES>(near, far, chunk.values, chunk.stateValues, rows, [&](int i, const float (&up)[8], const float (&down)[8])
+        chunk.spread<VALUES>(p, chunk.values, chunk.stateValues, rows, [&](int i, const float (&up)[8], const float (&down)[8])
         {
             if (rows.token < place.count)
             {
@@ -990,11 +997,9 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
 
         if (isWork)
         {
-            unsigned near[SLOTS / 16][4], far[SLOTS / 16][4];
-            chunk.as_factors(near, far, z, rows);
             bf16* to = a.dq + (place.row + rows.token) * a.dqStride + head * KEYS + (lane & 3) * 8;
             const bf16* raw = a.q + (place.row + rows.token) * a.qStride + head * KEYS + (lane & 3) * 8;
-            chunk.spread<KEYS>(near, far, chunk.keys, chunk.stateKeys, rows, [&](int i, const float (&up)[8], const float (&down)[8])
+            chunk.spread<KEYS>(z, chunk.keys, chunk.stateKeys, rows, [&](int i, const float (&up)[8], const float (&down)[8])
             {
                 if (rows.token < place.count)
                 {
