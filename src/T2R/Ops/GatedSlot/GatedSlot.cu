@@ -923,6 +923,7 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
                 chunk.score<VALUES>(toSum, d, chunk.values, chunk.stateValues, rows);
             }
 
+            float scaled[SLOTS / 8][4];
             chunk.times_decay(toSum, rows);
 #pragma unroll
             for (int n = 0; n < SLOTS / 8; n++)
@@ -937,35 +938,26 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
             dot[0] = Chunk::of_row(dot[0]);
             dot[1] = Chunk::of_row(dot[1]);
             long long factors = (place.row * queryHeads + head) * SLOTS, stride = (long long)queryHeads * SLOTS;
-            {
-                float scaled[SLOTS / 8][4];
-#pragma unroll
-                for (int n = 0; n < SLOTS / 8; n++)
-                {
-#pragma unroll
-                    for (int e = 0; e < 4; e++)
-                    {
-                        scaled[n][e] = z[n][e];
-                    }
-                }
+            const float* d = chunk.decay_of(rows);
 
-                chunk.times_decay(scaled, rows);
-                store_factors(a.p + factors, scaled, stride, rows.token, place.count);
-            }
-
+            // The gradient of G is a difference of sums over rows and over columns; the columns read p D and z as rounded here, so the rows do.
 #pragma unroll
             for (int n = 0; n < SLOTS / 8; n++)
             {
+                float2 above = *(const float2*)(d + n * 8), below = *(const float2*)(d + 8 * DecayRow + n * 8);
+                float decay[4] = {above.x, above.y, below.x, below.y};
 #pragma unroll
                 for (int e = 0; e < 4; e++)
                 {
                     float p = z[n][e], dp = toSum[n][e], logit = __logf(fmaxf(p, 1.2e-38f)) + logSum[e / 2];
-                    z[n][e] = p * (dp - dot[e / 2]);
-                    toSum[n][e] = logit * z[n][e] + p * dp;
+                    p = widen(round_bf16(p * decay[e]));
+                    z[n][e] = widen(round_bf16(z[n][e] * (dp - dot[e / 2]) * decay[e]));
+                    toSum[n][e] = __fdividef(logit * z[n][e] + p * dp, decay[e]);
+                    scaled[n][e] = p;
                 }
             }
 
-            chunk.times_decay(z, rows);
+            store_factors(a.p + factors, scaled, stride, rows.token, place.count);
             store_factors(a.z + factors, z, stride, rows.token, place.count);
         }
 
@@ -1270,7 +1262,11 @@ struct Column
                 multiply(sum[2 * n + 1], left, b[2], b[3]);
             }
 
+            unsigned rest[4];
             as_left(left, products[0], products[1]);
+            rest_of(products[0], left[0], left[1]);
+            rest_of(products[1], left[2], left[3]);
+            as_left(rest, products[0], products[1]);
 #pragma unroll
             for (int n = 0; n < SLOTS / 16; n++)
             {
@@ -1278,6 +1274,8 @@ struct Column
                 Tile<SLOTS>::right_transposed(b, factors, row, n * 16);
                 multiply(write[2 * n], left, b[0], b[1]);
                 multiply(write[2 * n + 1], left, b[2], b[3]);
+                multiply(write[2 * n], rest, b[0], b[1]);
+                multiply(write[2 * n + 1], rest, b[2], b[3]);
             }
         }
     }
