@@ -20,8 +20,11 @@ constexpr int Deep = KEYS > VALUES ? KEYS : VALUES;
 constexpr int State = SLOTS * (KEYS + VALUES);
 constexpr int Parts = Threads / SLOTS, PartTokens = Tokens / Parts; // a thread's gates: one slot, some neighbouring tokens
 constexpr int WriteRows = RowTile * RowTiles * (RowTiles + 1) / 2;  // of S: 16 for the first tile, 32 for the second, ...
-constexpr int DecayRow = SLOTS + 8;                                 // of the table of D, padded against bank conflicts
 constexpr float MostForgotten = -9.0f;
+constexpr int TwoBlocks = MOST_SHARED / 2 - 1024; // bytes of shared memory with which two blocks fit on a multiprocessor
+
+// Where a table [Tokens, SLOTS] of floats has an element: groups of eight are permuted within a row, so that eight rows' lie in different banks.
+__device__ __forceinline__ int table_at(int token, int slot) { return token * SLOTS + (slot ^ ((token & (SLOTS / 8 - 1 & 7)) << 3)); }
 
 static_assert(Threads % SLOTS == 0 && SLOTS % 16 == 0 && KEYS % 32 == 0 && VALUES % 32 == 0, "other shapes are Chunk.cs's");
 
@@ -347,10 +350,10 @@ struct Chunk
 {
     bf16 *keys, *values, *stateKeys, *stateValues;
     bf16* writes[2];                // S of each token's own row tile, and what rounding took from it
-    float *decay, *anchors, *steps; // D [Tokens, DecayRow]; A and the chunk's sum [RowTiles + 1, SLOTS]; exp(A_i - A_(i-1)) [RowTiles, SLOTS], A_(-1) = 0
+    float *decay, *anchors, *steps; // D, a table; A and the chunk's sum [RowTiles + 1, SLOTS]; exp(A_i - A_(i-1)) [RowTiles, SLOTS], A_(-1) = 0
     int* documents;
 
-    static constexpr int Bytes = 2 * (Tokens * (KEYS + VALUES) + State + 2 * Tokens * SLOTS) + 4 * (Tokens * DecayRow + (2 * RowTiles + 1) * SLOTS + Tokens);
+    static constexpr int Bytes = 2 * (Tokens * (KEYS + VALUES) + State + 2 * Tokens * SLOTS) + 4 * (Tokens * SLOTS + (2 * RowTiles + 1) * SLOTS + Tokens);
 
     __device__ __forceinline__ Chunk(unsigned char* shared)
     {
@@ -361,7 +364,7 @@ struct Chunk
         writes[0] = stateValues + SLOTS * VALUES;
         writes[1] = writes[0] + Tokens * SLOTS;
         decay = (float*)(writes[1] + Tokens * SLOTS);
-        anchors = decay + Tokens * DecayRow;
+        anchors = decay + Tokens * SLOTS;
         steps = anchors + (RowTiles + 1) * SLOTS;
         documents = (int*)(steps + RowTiles * SLOTS);
     }
@@ -381,7 +384,7 @@ struct Chunk
         {
             int token = gates.first + i, at = Tile<SLOTS>::at(token, gates.slot);
             float since = gates.sum[i] - anchors[token / RowTile * SLOTS + gates.slot], s = gates.write[i] * fast_exp(-since);
-            decay[token * DecayRow + gates.slot] = fast_exp(since);
+            decay[table_at(token, gates.slot)] = fast_exp(since);
             bf16 rounded = round_bf16(s);
             writes[0][at] = rounded;
             writes[1][at] = round_bf16(s - widen(rounded));
@@ -469,7 +472,13 @@ struct Chunk
         }
     }
 
-    __device__ __forceinline__ const float* decay_of(const Rows& rows) const { return decay + rows.token * DecayRow + (threadIdx.x & 3) * 2; }
+    // D of the lane's two rows and two slots of column tile n.
+    __device__ __forceinline__ float4 decay_of(const Rows& rows, int n) const
+    {
+        int slot = n * 8 + (threadIdx.x & 3) * 2;
+        float2 above = *(const float2*)(decay + table_at(rows.token, slot)), below = *(const float2*)(decay + table_at(rows.token + 8, slot));
+        return make_float4(above.x, above.y, below.x, below.y);
+    }
 
     // p = softmax of logits; a row's log of the sum of exponentials for each of the lane's two.
     __device__ __forceinline__ static void softmax(float (&x)[SLOTS / 8][4], float (&logSum)[2])
@@ -528,15 +537,14 @@ struct Chunk
 
     __device__ __forceinline__ void times_decay(float (&x)[SLOTS / 8][4], const Rows& rows) const
     {
-        const float* d = decay_of(rows);
 #pragma unroll
         for (int n = 0; n < SLOTS / 8; n++)
         {
-            float2 above = *(const float2*)(d + n * 8), below = *(const float2*)(d + 8 * DecayRow + n * 8);
-            x[n][0] *= above.x;
-            x[n][1] *= above.y;
-            x[n][2] *= below.x;
-            x[n][3] *= below.y;
+            float4 d = decay_of(rows, n);
+            x[n][0] *= d.x;
+            x[n][1] *= d.y;
+            x[n][2] *= d.z;
+            x[n][3] *= d.w;
         }
     }
 
@@ -810,8 +818,6 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_scan_backward(const Ar
     scan(a.dStates, a.decays, a.dLastKeys, a.dLastValues, a.dFirstKeys, a.dFirstValues, (a.length + Tokens - 1) / Tokens, true);
 }
 
-constexpr int TwoBlocks = 113 * 1024; // bytes of shared memory with which two blocks share a multiprocessor
-
 // Tile 0 .. RowTiles - 1 of a query head. Every second pass turns the order round, so that each warp gets long and short tiles.
 __device__ __forceinline__ bool next_tile(int pass, int groups, int& group, int& tile)
 {
@@ -938,14 +944,13 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
             dot[0] = Chunk::of_row(dot[0]);
             dot[1] = Chunk::of_row(dot[1]);
             long long factors = (place.row * queryHeads + head) * SLOTS, stride = (long long)queryHeads * SLOTS;
-            const float* d = chunk.decay_of(rows);
 
             // The gradient of G is a difference of sums over rows and over columns; the columns read p D and z as rounded here, so the rows do.
 #pragma unroll
             for (int n = 0; n < SLOTS / 8; n++)
             {
-                float2 above = *(const float2*)(d + n * 8), below = *(const float2*)(d + 8 * DecayRow + n * 8);
-                float decay[4] = {above.x, above.y, below.x, below.y};
+                float4 d = chunk.decay_of(rows, n);
+                float decay[4] = {d.x, d.y, d.z, d.w};
 #pragma unroll
                 for (int e = 0; e < 4; e++)
                 {
@@ -1078,14 +1083,15 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_ask(const Arguments a)
     ask_part<VALUES>(tile, factors, scales, documents, a, place, a.dOutput, (long long)a.heads * a.groups * VALUES, false, a.p, to + SLOTS * KEYS);
 }
 
+__device__ constexpr int larger(int a, int b) { return a > b ? a : b; }
+__device__ constexpr int stage_bytes(int heads) { return larger(2 * heads * RowTile * (KEYS + VALUES + 2 * SLOTS), larger(2 * State, 2 * 4 * Tokens * SLOTS)); }
+
 // What the columns' part of the backward keeps in shared memory.
 struct Columns
 {
-    static constexpr int Heads = 4; // query heads at a time: 64 rows
-    static constexpr int RowBytes = 2 * Tokens * (KEYS + VALUES + 2 * SLOTS), StateBytes = 2 * State, SumBytes = 2 * 4 * Tokens * DecayRow;
-    static constexpr int StageBytes = RowBytes > StateBytes ? (RowBytes > SumBytes ? RowBytes : SumBytes) : (StateBytes > SumBytes ? StateBytes : SumBytes);
-    static constexpr int Bytes = 2 * (Tokens * (KEYS + VALUES) + WriteRows * SLOTS) + StageBytes
-        + 4 * (Threads + (RowTiles + 1) * SLOTS + RowTiles * SLOTS + SLOTS + Warps * SLOTS + Tokens);
+    static constexpr int FixedBytes = 2 * (Tokens * (KEYS + VALUES) + WriteRows * SLOTS) + 4 * (Threads + (2 * RowTiles + 2 + Warps) * SLOTS + Tokens);
+    static constexpr int Heads = FixedBytes + stage_bytes(4) <= MOST_SHARED ? 4 : FixedBytes + stage_bytes(2) <= MOST_SHARED ? 2 : 1; // query heads at a time
+    static constexpr int StageBytes = stage_bytes(Heads), Bytes = FixedBytes + StageBytes;
 
     bf16 *keys, *values, *writes, *stage;
     float *parts, *anchors, *steps, *stateSums, *columnSums; // steps: exp(A_{i+1} - A_i), and for the last tile exp(G_end - A_i)
@@ -1309,12 +1315,12 @@ struct Column
 
     __device__ __forceinline__ void store_write(float* to, const Rows& rows) const
     {
-        to += rows.token * DecayRow + (threadIdx.x & 3) * 2;
 #pragma unroll
         for (int n = 0; n < SLOTS / 8; n++)
         {
-            *(float2*)(to + n * 8) = make_float2(write[n][0], write[n][1]);
-            *(float2*)(to + 8 * DecayRow + n * 8) = make_float2(write[n][2], write[n][3]);
+            int slot = n * 8 + (threadIdx.x & 3) * 2;
+            *(float2*)(to + table_at(rows.token, slot)) = make_float2(write[n][0], write[n][1]);
+            *(float2*)(to + table_at(rows.token + 8, slot)) = make_float2(write[n][2], write[n][3]);
         }
     }
 };
@@ -1345,9 +1351,9 @@ __device__ __forceinline__ void columns_backward(const Columns& c, const Argumen
     column.begin(IsKey ? c.stage : c.stage + SLOTS * KEYS, y, c.writes, rows, c.documents[Tokens - 1], c.columnSums + threadIdx.x / 32 * SLOTS);
 
     bf16* queries = c.stage;
-    bf16* outputs = queries + Tokens * KEYS;
-    bf16* z = outputs + Tokens * VALUES;
-    bf16* p = z + Tokens * SLOTS;
+    bf16* outputs = queries + Columns::Heads * RowTile * KEYS;
+    bf16* z = outputs + Columns::Heads * RowTile * VALUES;
+    bf16* p = z + Columns::Heads * RowTile * SLOTS;
     int queryHeads = a.heads * a.groups;
     for (int tile = RowTiles - 1; tile >= 0; tile--)
     {
@@ -1374,7 +1380,7 @@ __device__ __forceinline__ void columns_backward(const Columns& c, const Argumen
     }
 
     __syncthreads();
-    column.store_write((float*)c.stage + (IsKey ? 0 : Tokens * DecayRow), rows);
+    column.store_write((float*)c.stage + (IsKey ? 0 : Tokens * SLOTS), rows);
     if constexpr (IsKey)
     {
         column.store(a.dk + place.row * a.dkStride + place.head * KEYS, a.dkStride, a.k + place.row * a.kStride + place.head * KEYS, a.kStride, rows, place.count);
@@ -1444,9 +1450,9 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
     for (int i = PartTokens - 1; i >= 0; i--)
     {
         int token = gates.first + i;
-        int at = token * DecayRow + gates.slot;
+        int at = table_at(token, gates.slot);
         float unscale = fast_exp(c.anchors[token / RowTile * SLOTS + gates.slot] - gates.sum[i]);
-        ds[i] = (writeSums[at] + writeSums[Tokens * DecayRow + at]) * unscale;
+        ds[i] = (writeSums[at] + writeSums[Tokens * SLOTS + at]) * unscale;
         float of = token < place.count ? a.rows[((place.row + token) * a.heads + place.head) * SLOTS + gates.slot] : 0.0f;
         running += of - gates.write[i] * ds[i];
         gates.sum[i] = running; // the gradient from here on
@@ -1488,3 +1494,6 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
         }
     }
 }
+
+// Bytes of shared memory that the kernels need, for the host: write, output and rows_backward, ask, columns_backward.
+extern "C" __device__ const int gsa_shared[4] = {WriteShared::Bytes, Chunk::Bytes, AskShared::Bytes, Columns::Bytes};
