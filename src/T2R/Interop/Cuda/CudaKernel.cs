@@ -3,8 +3,10 @@ namespace T2R.Interop.Cuda;
 /// <summary>A kernel of a <see cref="CudaModule"/>.</summary>
 internal sealed unsafe class CudaKernel
 {
+    private const int MaxDynamicSharedBytes = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
     private readonly string _name;
     private readonly nint _function;
+    private int _sharedBytes = 48 * 1024; // what a block can have unasked
 
     internal CudaKernel(string name, nint function) => (_name, _function) = (name, function);
 
@@ -33,9 +35,45 @@ internal sealed unsafe class CudaKernel
             addresses[i] = values + i;
         }
 
+        Launch(stream, blocks, threads, 0, addresses);
+    }
+
+    /// <summary>The same for a kernel with one parameter, a struct.</summary>
+    /// <param name="stream">Where.</param>
+    /// <param name="blocks">Blocks of the grid; 0 does nothing.</param>
+    /// <param name="threads">Threads of a block.</param>
+    /// <param name="sharedBytes">Shared memory of a block that the kernel lays out itself.</param>
+    /// <param name="arguments">The struct, laid out as the kernel's.</param>
+    /// <typeparam name="T">Of sequential layout.</typeparam>
+    /// <exception cref="InvalidOperationException">The driver refuses, as it does with more shared memory than the card has.</exception>
+    public void Launch<T>(CudaStream stream, int blocks, int threads, int sharedBytes, in T arguments)
+        where T : unmanaged
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        if (blocks == 0)
+        {
+            return;
+        }
+
+        CudaDriver.Enter();
+        if (sharedBytes > _sharedBytes)
+        {
+            CudaDriver.Check(CudaDriver.cuFuncSetAttribute(_function, MaxDynamicSharedBytes, sharedBytes), $"{nameof(CudaDriver.cuFuncSetAttribute)} of {_name} to {sharedBytes} bytes");
+            _sharedBytes = sharedBytes;
+        }
+
+        fixed (T* address = &arguments)
+        {
+            void* addresses = address;
+            Launch(stream, blocks, threads, sharedBytes, &addresses);
+        }
+    }
+
+    private void Launch(CudaStream stream, int blocks, int threads, int sharedBytes, void** addresses)
+    {
         CudaDriver.Enter();
         CudaDriver.Check(
-            CudaDriver.cuLaunchKernel(_function, (uint)blocks, 1, 1, (uint)threads, 1, 1, 0, stream.Handle, addresses, null),
+            CudaDriver.cuLaunchKernel(_function, (uint)blocks, 1, 1, (uint)threads, 1, 1, (uint)sharedBytes, stream.Handle, addresses, null),
             $"{nameof(CudaDriver.cuLaunchKernel)} of {_name}");
     }
 }

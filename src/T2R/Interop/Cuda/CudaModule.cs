@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Reflection;
+using System.Text;
 
 namespace T2R.Interop.Cuda;
 
@@ -14,10 +15,11 @@ internal sealed unsafe class CudaModule
     private readonly nint _module;
     private readonly ConcurrentDictionary<string, CudaKernel> _kernels = new();
 
-    private CudaModule(string file)
+    private CudaModule(string file, IEnumerable<string> options)
     {
         _file = file;
-        byte[] cubin = KernelCache.Get(file, Source(file), Options(CudaDevice.All()[0].ComputeCapability), Nvrtc.Version, CacheFolder.Candidates(), Nvrtc.Compile);
+        string[] all = [.. Options(CudaDevice.All()[0].ComputeCapability), .. options];
+        byte[] cubin = KernelCache.Get(file, Source(file), all, Nvrtc.Version, CacheFolder.Candidates(), Nvrtc.Compile);
         CudaDriver.Enter();
         fixed (byte* image = cubin)
         {
@@ -25,11 +27,13 @@ internal sealed unsafe class CudaModule
         }
     }
 
-    /// <summary>The module of a file.</summary>
+    /// <summary>The module of a file, or of a file for one shape.</summary>
     /// <param name="file">Its path below src/T2R, such as <c>Ops/AdamW/AdamW.cu</c>.</param>
+    /// <param name="definitions">What the compiler is to define, such as <c>SLOTS=64</c>: one module for each set.</param>
     /// <exception cref="DllNotFoundException">There is no NVRTC; says what to install.</exception>
     /// <exception cref="InvalidOperationException">It does not compile, or the driver refuses it; holds the compiler's words.</exception>
-    public static CudaModule Of(string file) => Loaded.GetOrAdd(file, f => new Lazy<CudaModule>(() => new CudaModule(f))).Value;
+    public static CudaModule Of(string file, params string[] definitions) => Loaded.GetOrAdd(
+        string.Join('\n', [file, .. definitions]), _ => new Lazy<CudaModule>(() => new CudaModule(file, definitions.Select(d => $"--define-macro={d}")))).Value;
 
     /// <summary>A kernel by the name it has as <c>extern "C"</c>.</summary>
     /// <param name="name">The name.</param>
@@ -41,9 +45,55 @@ internal sealed unsafe class CudaModule
         return new CudaKernel(n, function);
     });
 
-    /// <summary>The text of a kernel file.</summary>
+    /// <summary>The values of an array of <c>int</c> that the module declares as <c>extern "C" __device__ const</c>.</summary>
+    /// <param name="name">Its name.</param>
+    /// <exception cref="InvalidOperationException">The module has none of that name.</exception>
+    public int[] Constants(string name)
+    {
+        CudaDriver.Enter();
+        CudaDriver.Check(CudaDriver.cuModuleGetGlobal_v2(out nint address, out nuint bytes, _module, name), $"{nameof(CudaDriver.cuModuleGetGlobal_v2)} of {name} in {_file}");
+        int[] values = new int[(int)bytes / sizeof(int)];
+        fixed (int* to = values)
+        {
+            CudaDriver.Check(CudaDriver.cuMemcpyDtoH_v2(to, address, bytes), $"{nameof(CudaDriver.cuMemcpyDtoH_v2)} of {name}");
+        }
+
+        return values;
+    }
+
+    /// <summary>The text of a kernel file, with those that it includes in their places, each once.</summary>
     /// <exception cref="ArgumentException">The assembly holds none of that name.</exception>
     internal static string Source(string file)
+    {
+        var text = new StringBuilder();
+        Append(text, file, []);
+        return text.ToString();
+    }
+
+    private static void Append(StringBuilder text, string file, HashSet<string> included)
+    {
+        if (!included.Add(file))
+        {
+            return;
+        }
+
+        string[] lines = Resource(file).Split('\n');
+        text.Append($"#line 1 \"{file}\"\n");
+        for (int i = 0; i < lines.Length; i++)
+        {
+            if (lines[i].StartsWith("#include \"", StringComparison.Ordinal))
+            {
+                Append(text, lines[i].Split('"')[1], included);
+                text.Append($"#line {i + 2} \"{file}\"\n");
+            }
+            else
+            {
+                text.Append(lines[i]).Append('\n');
+            }
+        }
+    }
+
+    private static string Resource(string file)
     {
         using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(file)
             ?? throw new ArgumentException($"this program holds no kernel file {file}", nameof(file));

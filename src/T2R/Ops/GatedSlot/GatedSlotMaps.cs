@@ -28,11 +28,15 @@ public static class GatedSlotMaps
         GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, long slotsAtOnce = MostSlotsAtOnce, Tape? tape = null)
     {
         using var scope = torch.NewDisposeScope();
+        if (form == GatedSlotForm.Chunk && CudaChunk.Takes(q, k, v, f, maps: true))
+        {
+            return GatedSlotOperator.Moved(CudaChunk.Apply(q, k, v, write: null, f, normalizer, initial, documentStarts, tape));
+        }
+
         initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], f.shape[3], v.shape[3], GatedSlotOperator.StateType(v), q.device);
-        var (output, final) = form == GatedSlotForm.Chunk && !CpuChunk.Takes(q, k, v)
+        return GatedSlotOperator.Moved(form == GatedSlotForm.Chunk && !CpuChunk.Takes(q, k, v)
             ? SegmentedChunk.Apply(q, k, v, f, normalizer, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], f.shape[3], slotsAtOnce), tape)
-            : Whole(form, q, k, v, f, normalizer, initial, documentStarts);
-        return (output.MoveToOuterDisposeScope(), new GatedSlotState(final.Keys.MoveToOuterDisposeScope(), final.Values.MoveToOuterDisposeScope()));
+            : Whole(form, q, k, v, f, normalizer, initial, documentStarts));
     }
 
     /// <summary>The maps, then the operator.</summary>

@@ -29,17 +29,25 @@ public static class GatedSlotOperator
     {
         Check(q, k, v, s, g, initial, documentStarts);
         using var scope = torch.NewDisposeScope();
+        if (form == GatedSlotForm.Chunk && CudaChunk.Takes(q, k, v, g, maps: false))
+        {
+            return Moved(CudaChunk.Apply(q, k, v, s, g, normalizer: null, initial, documentStarts));
+        }
+
         initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], s.shape[3], v.shape[3], StateType(v), q.device);
-        var (output, final) = form switch
+        return Moved(form switch
         {
             GatedSlotForm.Reference => Reference.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Chunk when CpuChunk.Takes(q, k, v) => CpuChunk.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Chunk => Chunk.Apply(q, k, v, s, g, initial, documentStarts),
             GatedSlotForm.Recurrent => Recurrent.Apply(q, k, v, s, g, initial, documentStarts),
             _ => throw new ArgumentOutOfRangeException(nameof(form), form, "not a form of the operator"),
-        };
-        return (output.MoveToOuterDisposeScope(), new GatedSlotState(final.Keys.MoveToOuterDisposeScope(), final.Values.MoveToOuterDisposeScope()));
+        });
     }
+
+    /// <summary>Hands results to the scope around the caller's.</summary>
+    internal static (Tensor Output, GatedSlotState Final) Moved((Tensor Output, GatedSlotState Final) x) =>
+        (x.Output.MoveToOuterDisposeScope(), new GatedSlotState(x.Final.Keys.MoveToOuterDisposeScope(), x.Final.Values.MoveToOuterDisposeScope()));
 
     private static void Check(Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial, Tensor? documentStarts)
     {

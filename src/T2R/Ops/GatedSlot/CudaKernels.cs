@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using T2R.Interop.Cuda;
+
+namespace T2R.Ops.GatedSlot;
+
+/// <summary>The kernels of <c>GatedSlot.cu</c> for one shape, compiled for the card.</summary>
+internal sealed class CudaKernels
+{
+    private const string File = "Ops/GatedSlot/GatedSlot.cu";
+    private const int Threads = 256, Tokens = 64;
+    private static readonly ConcurrentDictionary<(long KeyDim, long ValueDim, long Slots, bool Maps), Lazy<CudaKernels>> Loaded = new();
+    private readonly CudaModule? _module;
+    private readonly int[] _sharedBytes = [];
+
+    private CudaKernels(long keyDim, long valueDim, long slots, bool maps)
+    {
+        StateLength = slots * (keyDim + valueDim);
+        var device = CudaDevice.All()[0];
+        Lack = Unfit(keyDim, valueDim, slots, device);
+        if (Lack is not null)
+        {
+            return;
+        }
+
+        try
+        {
+            _module = CudaModule.Of(File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={device.SharedMemory}");
+            _sharedBytes = _module.Constants("gsa_shared");
+            Lack = _sharedBytes.Max() > device.SharedMemory ? $"heads of {keyDim} and {valueDim} with {slots} slots need {_sharedBytes.Max()} bytes of shared memory a block, where the card has {device.SharedMemory}" : null;
+        }
+        catch (DllNotFoundException e)
+        {
+            Lack = e.Message;
+        }
+    }
+
+    /// <summary>Why there are no kernels for this shape; null when there are.</summary>
+    public string? Lack { get; }
+
+    /// <summary>Numbers of a chunk's state, M · (K + V).</summary>
+    public long StateLength { get; }
+
+    /// <summary>The kernels of a shape, or why there are none.</summary>
+    /// <param name="keyDim">K.</param>
+    /// <param name="valueDim">V.</param>
+    /// <param name="slots">M.</param>
+    /// <param name="maps">Whether they do the maps before the operator as well.</param>
+    public static CudaKernels Of(long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
+        (keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
+
+    /// <summary>Chunks of a length.</summary>
+    public static long Chunks(long length) => (length + Tokens - 1) / Tokens;
+
+    /// <summary>The output, the states before each chunk, and the state after the last token.</summary>
+    public void Forward(in CudaArguments arguments)
+    {
+        Launch("gsa_write", Blocks(arguments), _sharedBytes[0], arguments);
+        Launch("gsa_scan", ScanBlocks(arguments), 0, arguments);
+        Launch("gsa_output", Blocks(arguments), _sharedBytes[1], arguments);
+    }
+
+    /// <summary>All gradients, from what the forward left.</summary>
+    public void Backward(in CudaArguments arguments)
+    {
+        Launch("gsa_rows_backward", Blocks(arguments), _sharedBytes[1], arguments);
+        Launch("gsa_ask", Blocks(arguments), _sharedBytes[2], arguments);
+        Launch("gsa_scan_backward", ScanBlocks(arguments), 0, arguments);
+        Launch("gsa_columns_backward", Blocks(arguments), _sharedBytes[3], arguments);
+    }
+
+    private static string? Unfit(long keyDim, long valueDim, long slots, CudaDevice device) =>
+        keyDim % 32 != 0 || valueDim % 32 != 0 || Math.Max(keyDim, valueDim) > 256 ? $"heads of {keyDim} and {valueDim} are not multiples of 32 up to 256"
+        : slots is not (16 or 32 or 64 or 128) ? $"{slots} slots are not 16, 32, 64 or 128"
+        : device.ComputeCapability.Major < 8 ? $"{device.Name} has compute capability {device.ComputeCapability}, and they need 8.0"
+        : null;
+
+    private static int Blocks(in CudaArguments arguments) => checked(arguments.Batch * arguments.Heads * (int)Chunks(arguments.Length));
+
+    private int ScanBlocks(in CudaArguments arguments) => checked(arguments.Batch * arguments.Heads * (int)(StateLength / (2 * Threads)));
+
+    private void Launch(string kernel, int blocks, int sharedBytes, in CudaArguments arguments) =>
+        _module!.Kernel(kernel).Launch(CudaStream.Torch, blocks, Threads, sharedBytes, arguments);
+}
