@@ -32,6 +32,7 @@ internal static class CommandLine
             EvalVerb.Create(),
             TokenizeVerb.Create(),
             TrainTokenizerVerb.Create(),
+            BenchVerb.Create(),
             DoctorVerb.Create(),
             VersionVerb.Create(),
         };
