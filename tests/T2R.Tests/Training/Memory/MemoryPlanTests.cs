@@ -54,18 +54,6 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void What_does_not_fit_comes_with_settings_that_do()
-    {
-        var options = Options with { Optimizer = new AdamWOptions() };
-        Assert.False(Plan(options).Fits(Card80));
-        var advice = MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, Card80).ToList();
-        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_bf16");
-        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_8bit");
-        Assert.All(advice, a => Assert.True(a.Bytes < Card80.Total));
-        Assert.Empty(MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, CardMemory.Imagined((long)(8 * GiB))));
-    }
-
-    [Fact]
     public void Accumulating_micro_batches_holds_their_sum_in_fp32()
     {
         var one = Plan(EightBit).Parts.Single(p => p.Name == "gradients").Bytes;
