@@ -145,13 +145,21 @@ internal sealed class NextTokenLoss
     private (Tensor Divergence, Tensor Gradient) Teacher(Tensor logits_nV, Tensor teacher_nD, Tensor predicts_n1)
     {
         double temperature = _distillation.Temperature;
-        var teacherLogits_nV = _teacher!.Logits(teacher_nD);
-        var logq_nV = teacherLogits_nV.div_(temperature).log_softmax(-1);
-        var logp_nV = (logits_nV / temperature).log_softmax(-1);
+        var logq_nV = LogSoftmax(_teacher!.Logits(teacher_nD).div_(temperature));
+        var logp_nV = LogSoftmax(logits_nV / temperature);
         var q_nV = logq_nV.exp();
         var mask_n1 = predicts_n1.to(q_nV.dtype);
         var divergence = logq_nV.sub_(logp_nV).mul_(q_nV).sum(-1, keepdim: true).mul_(mask_n1).sum(ScalarType.Float64).mul_(temperature * temperature);
         return (divergence, logp_nV.exp_().sub_(q_nV).mul_(mask_n1.mul_(temperature)));
+    }
+
+    // Of logits that nothing else reads.
+    private static Tensor LogSoftmax(Tensor logits_nV)
+    {
+        using (logits_nV)
+        {
+            return logits_nV.log_softmax(-1);
+        }
     }
 
     private static Tensor Wide(Tensor t)
