@@ -13,6 +13,7 @@ public sealed class Linear : SafeFunction<Linear>
     /// <returns><c>[…, O]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor weight, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         if (tape is null || tape.IsRecording)
         {
             var y = nn.functional.linear(x, weight);

@@ -108,7 +108,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
             : Normalise(x, weight, epsilon, silu).Output).MoveToOuterDisposeScope();
     }
 
-    // 1/r for each row comes with it, in fp32 at least.
+    // r of each row comes with it, in fp32 at least.
     private static (Tensor Output, Tensor Inverse) Normalise(Tensor x, Tensor weight, double epsilon, bool silu)
     {
         var x_ND = x.reshape(-1, weight.shape[0]);

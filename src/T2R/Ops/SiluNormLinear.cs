@@ -21,6 +21,7 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
     /// <returns><c>[…, O]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor weight, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         using var scope = NewDisposeScope();
         using var kept = tape is { IsRecording: false } ? tape.Take() : null;
         if (is_grad_enabled() && (x.requires_grad || norm.requires_grad || weight.requires_grad))

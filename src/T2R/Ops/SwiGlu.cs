@@ -28,6 +28,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
     /// <returns><c>[…, D]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         using var scope = NewDisposeScope();
         if (tape is { IsRecording: false })
         {
