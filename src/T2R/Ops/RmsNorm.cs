@@ -125,12 +125,5 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         return (output_ND.view(x.shape), inverse_N1);
     }
 
-    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND)
-    {
-        long rows = x_ND.shape[0], chunk = Math.Max(1, ChunkElements / x_ND.shape[1]);
-        for (long start = 0; start < rows; start += chunk)
-        {
-            yield return (start, Math.Min(chunk, rows - start));
-        }
-    }
+    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND) => RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements);
 }

@@ -60,11 +60,11 @@ internal sealed class NextTokenLoss
         Tensor? head_VD = null;
         var crossEntropy = zeros(1, ScalarType.Float64, x_BTD.device);
         var divergence = zeros(1, ScalarType.Float64, x_BTD.device);
-        long chunk = Math.Max(1, (x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits) / _model.Config.VocabularySize);
-        for (long start = 0; start < x_ND.shape[0]; start += chunk)
+        long mostLogits = x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits;
+        foreach (var (start, count) in Ops.RowChunks.Of(x_ND.shape[0], _model.Config.VocabularySize, mostLogits))
         {
             using var chunkScope = NewDisposeScope();
-            Tensor Rows(Tensor t) => t.narrow(0, start, Math.Min(chunk, t.shape[0] - start));
+            Tensor Rows(Tensor t) => t.narrow(0, start, count);
             var (ce, kl) = Chunk(Rows(x_ND), teacher_ND is null ? null : Rows(teacher_ND), Rows(next_N), scale / predictions, Rows(gradient_ND), ref head_VD);
             crossEntropy.add_(ce);
             divergence.add_(kl ?? 0);
