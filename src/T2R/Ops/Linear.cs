@@ -13,6 +13,7 @@ public sealed class Linear : SafeFunction<Linear>
     /// <returns><c>[…, O]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor weight, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         if (tape is null || tape.IsRecording)
         {
             var y = nn.functional.linear(x, weight);
@@ -24,7 +25,11 @@ public sealed class Linear : SafeFunction<Linear>
         return kept is null ? nn.functional.linear(x, weight) : Call(x, weight, new[] { kept })[0];
     }
 
-    /// <summary>Adds the weight's gradient from some rows, dW ← dW + dyᵀ x, rounded to their dtype.</summary>
+    /// <summary>
+    /// Adds the weight's gradient from some rows, dW ← dW + dyᵀ x, rounded to their dtype once a call. In bf16 one product of 8 192 rows is 1.6e-3 of its norm off; the sum
+    /// of eight products of 1 024 is 2.15 times as far off when rows have nothing in common, 1.75 times when they have (measured). Sums in fp32 would hold 4 bytes more for
+    /// each of an MLP's weights: 0.66 GiB in Mistral-7B, which in the leanest settings decides what a card must have.
+    /// </summary>
     /// <param name="sum">dW, or null before the first rows; then it is made, outside any dispose scope.</param>
     /// <param name="dy_NO">The gradient of what the map gave, <c>[N, O]</c>.</param>
     /// <param name="x_NI">What it read, <c>[N, I]</c>.</param>

@@ -108,7 +108,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
             : Normalise(x, weight, epsilon, silu).Output).MoveToOuterDisposeScope();
     }
 
-    // 1/r for each row comes with it, in fp32 at least.
+    // r of each row comes with it, in fp32 at least.
     private static (Tensor Output, Tensor Inverse) Normalise(Tensor x, Tensor weight, double epsilon, bool silu)
     {
         var x_ND = x.reshape(-1, weight.shape[0]);
@@ -125,12 +125,5 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         return (output_ND.view(x.shape), inverse_N1);
     }
 
-    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND)
-    {
-        long rows = x_ND.shape[0], chunk = Math.Max(1, ChunkElements / x_ND.shape[1]);
-        for (long start = 0; start < rows; start += chunk)
-        {
-            yield return (start, Math.Min(chunk, rows - start));
-        }
-    }
+    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND) => RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements);
 }

@@ -21,6 +21,7 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
     /// <returns><c>[…, O]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor weight, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         using var scope = NewDisposeScope();
         using var kept = tape is { IsRecording: false } ? tape.Take() : null;
         if (is_grad_enabled() && (x.requires_grad || norm.requires_grad || weight.requires_grad))
@@ -58,11 +59,10 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
         var dNorm_D = zeros_like(wideNorm_D);
         var dx_ND = empty_like(x_ND);
         Tensor? dWeight = null;
-        long chunk = Math.Max(1, ChunkElements / x_ND.shape[1]);
-        for (long start = 0; start < x_ND.shape[0]; start += chunk)
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements))
         {
             using var scope = NewDisposeScope();
-            Tensor Part(Tensor t) => t.narrow(0, start, Math.Min(chunk, t.shape[0] - start));
+            Tensor Part(Tensor t) => t.narrow(0, start, count);
             var (x_nD, dy_nO) = (Part(x_ND), Part(dy_NO));
             var (n_nD, inverse_n1) = RmsNorm.RowsForward(x_nD, norm, epsilon, silu: true);
             if (weight.requires_grad)

@@ -28,6 +28,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
     /// <returns><c>[…, D]</c>.</returns>
     public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null)
     {
+        tape?.RefuseGraph();
         using var scope = NewDisposeScope();
         if (tape is { IsRecording: false })
         {
@@ -145,12 +146,5 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 
-    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND, Tensor gate)
-    {
-        long rows = x_ND.shape[0], chunk = Math.Max(1, ChunkElements / gate.shape[0]);
-        for (long start = 0; start < rows; start += chunk)
-        {
-            yield return (start, Math.Min(chunk, rows - start));
-        }
-    }
+    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND, Tensor gate) => RowChunks.Of(x_ND.shape[0], gate.shape[0], ChunkElements);
 }

@@ -17,9 +17,6 @@ public sealed class Tape : IDisposable
     /// <summary>Whether operators leave their results here; otherwise they take them.</summary>
     public bool IsRecording { get; private set; }
 
-    /// <summary>Bytes of what is kept.</summary>
-    public long ByteCount => _kept.Sum(t => t.numel() * t.element_size());
-
     /// <summary>A tape to record a forward on.</summary>
     public static Tape Record() => new(isRecording: true);
 
@@ -28,6 +25,16 @@ public sealed class Tape : IDisposable
 
     /// <summary>Begins the replay of what was recorded.</summary>
     public void Rewind() => IsRecording = false;
+
+    /// <summary>Refuses to record where a graph is built: what is kept would hold on to it, and a replay would build another.</summary>
+    /// <exception cref="InvalidOperationException">The tape records, and gradients are enabled.</exception>
+    internal void RefuseGraph()
+    {
+        if (IsRecording && is_grad_enabled())
+        {
+            throw new InvalidOperationException("a tape records a forward without gradients, and these are enabled");
+        }
+    }
 
     /// <summary>Leaves a result, without a copy.</summary>
     /// <param name="result">Goes on being the caller's.</param>

@@ -82,9 +82,10 @@ internal static class LessMemory
 
         if (!training.Optimizer.InBackward)
         {
-            yield return new(
-                training.AccumulationSteps > 1 ? "training.optimizer.in_backward=true training.accumulation_steps=1" : "training.optimizer.in_backward=true",
-                "each block steps in the backward, so that the gradients of the whole model never exist together", false);
+            const string Effect = "each block steps in the backward, so that the gradients of the whole model never exist together";
+            yield return training.AccumulationSteps > 1
+                ? new("training.optimizer.in_backward=true training.accumulation_steps=1", Invariant($"{Effect}; a step reads {training.TokensPerStep / training.AccumulationSteps} tokens instead of {training.TokensPerStep}"), false)
+                : new("training.optimizer.in_backward=true", Effect, false);
         }
 
         if (training.Distillation is { Weight: > 0 })

@@ -134,12 +134,15 @@ public sealed class RecipePlan : IDisposable
         var plan = MemoryPlan.Of(config, recipe.Training, dtype, teacher, card);
         if (!plan.Fits(card))
         {
-            var advice = MemoryAdvice.For(config, recipe.Training, dtype, teacher, card).Take(3).Select(a => $"{a.Settings} ({MemoryPart.Text(a.Bytes)})").ToList();
+            var advice = MemoryAdvice.For(config, recipe.Training, dtype, teacher, card).Take(3).Select(a => $"{a.Settings} ({MemoryPart.Text(a.Bytes)}{Shorter(a)})").ToList();
             problems.Add(
                 $"this training does not fit the card: {plan.Moment} it holds {MemoryPart.Text(plan.Total)} ({string.Join(", ", plan.Parts.Select(p => $"{p.Name} {MemoryPart.Text(p.Bytes)}"))}), "
                 + $"and the card has {MemoryPart.Text(card.Total)}. "
                 + (advice.Count > 0 ? $"It fits with {string.Join("; or ", advice)}." : "No setting makes it fit: take a shorter data.window_length, a smaller model or a larger card."));
         }
+
+        string Shorter(MemoryAdvice advice) =>
+            advice.TokensPerStep == recipe.Training.TokensPerStep ? "" : $", and a step reads {advice.TokensPerStep} tokens instead of {recipe.Training.TokensPerStep}";
     }
 
     private static void CheckTogether(Recipe recipe, ModelConfig? config, SentencePieceTokenizer? tokenizer, Problems problems)

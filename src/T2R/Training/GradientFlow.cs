@@ -84,7 +84,7 @@ internal sealed class GradientFlow : IDisposable
         {
             if (_gradients.SquaredNorm() is { } square)
             {
-                _squares = (_squares is null ? square : _squares + square).DetachFromDisposeScope();
+                _squares = _squares is null ? square.DetachFromDisposeScope() : _squares.add_(square);
             }
         }
 

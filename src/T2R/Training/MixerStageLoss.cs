@@ -1,6 +1,7 @@
 using T2R.Data;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Training.Memory;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -37,7 +38,7 @@ internal sealed class MixerStageLoss : IStageLoss
         using var _ = no_grad();
         var loss = new StepLoss();
         using var context = new SequenceContext(
-            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null);
+            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null) { SlotsAtOnce = BlockMemory.SlotsAtOnce(_options) };
         var x_BTD = _teacher.Embed(batch.Ids);
         for (int i = 0; i <= _layers[^1]; i++)
         {

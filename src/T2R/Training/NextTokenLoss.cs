@@ -60,11 +60,11 @@ internal sealed class NextTokenLoss
         Tensor? head_VD = null;
         var crossEntropy = zeros(1, ScalarType.Float64, x_BTD.device);
         var divergence = zeros(1, ScalarType.Float64, x_BTD.device);
-        long chunk = Math.Max(1, (x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits) / _model.Config.VocabularySize);
-        for (long start = 0; start < x_ND.shape[0]; start += chunk)
+        long mostLogits = x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits;
+        foreach (var (start, count) in Ops.RowChunks.Of(x_ND.shape[0], _model.Config.VocabularySize, mostLogits))
         {
             using var chunkScope = NewDisposeScope();
-            Tensor Rows(Tensor t) => t.narrow(0, start, Math.Min(chunk, t.shape[0] - start));
+            Tensor Rows(Tensor t) => t.narrow(0, start, count);
             var (ce, kl) = Chunk(Rows(x_ND), teacher_ND is null ? null : Rows(teacher_ND), Rows(next_N), scale / predictions, Rows(gradient_ND), ref head_VD);
             crossEntropy.add_(ce);
             divergence.add_(kl ?? 0);
@@ -145,13 +145,21 @@ internal sealed class NextTokenLoss
     private (Tensor Divergence, Tensor Gradient) Teacher(Tensor logits_nV, Tensor teacher_nD, Tensor predicts_n1)
     {
         double temperature = _distillation.Temperature;
-        var teacherLogits_nV = _teacher!.Logits(teacher_nD);
-        var logq_nV = teacherLogits_nV.div_(temperature).log_softmax(-1);
-        var logp_nV = (logits_nV / temperature).log_softmax(-1);
+        var logq_nV = LogSoftmax(_teacher!.Logits(teacher_nD).div_(temperature));
+        var logp_nV = LogSoftmax(logits_nV / temperature);
         var q_nV = logq_nV.exp();
         var mask_n1 = predicts_n1.to(q_nV.dtype);
         var divergence = logq_nV.sub_(logp_nV).mul_(q_nV).sum(-1, keepdim: true).mul_(mask_n1).sum(ScalarType.Float64).mul_(temperature * temperature);
         return (divergence, logp_nV.exp_().sub_(q_nV).mul_(mask_n1.mul_(temperature)));
+    }
+
+    // Of logits that nothing else reads.
+    private static Tensor LogSoftmax(Tensor logits_nV)
+    {
+        using (logits_nV)
+        {
+            return logits_nV.log_softmax(-1);
+        }
     }
 
     private static Tensor Wide(Tensor t)

@@ -107,13 +107,19 @@ internal sealed class OffloadedInputs : IBlockInputs
 
     private void Fit(Tensor input_BTD)
     {
+        if (_dtype == input_BTD.dtype && _shape.AsSpan().SequenceEqual(input_BTD.shape))
+        {
+            return;
+        }
+
         long bytes = input_BTD.numel() * input_BTD.element_size();
         if (bytes != _bytes)
         {
             _stream.Synchronize();
             _host?.Dispose();
             _host = new PinnedMemory(bytes * _blocks);
-            (_bytes, _shape, _dtype) = (bytes, input_BTD.shape, input_BTD.dtype);
         }
+
+        (_bytes, _shape, _dtype) = (bytes, input_BTD.shape, input_BTD.dtype);
     }
 }

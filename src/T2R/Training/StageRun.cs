@@ -7,23 +7,37 @@ internal sealed class StageRun : IDisposable
 {
     private readonly IReadOnlyList<TrainedWeight> _trained;
 
+    /// <summary>Begins a stage. If that fails, weights and memory are as they were before.</summary>
+    /// <param name="plan">Which.</param>
+    /// <param name="options">Of the run.</param>
+    /// <param name="inputs">Of the run.</param>
+    /// <param name="gradients">Those of the steps; borrowed.</param>
+    /// <param name="recorded">How many blocks a selective recomputation records.</param>
     public StageRun(StagePlan plan, TrainingOptions options, TrainingInputs inputs, Gradients gradients, int recorded)
     {
         Plan = plan;
         _trained = WeightChoice.Of(options, plan.Stage, inputs.Model.Weights);
-        foreach (var weight in _trained)
+        try
         {
-            weight.Tensor.requires_grad = true;
-        }
+            foreach (var weight in _trained)
+            {
+                weight.Tensor.requires_grad = true;
+            }
 
-        Optimizer = new AdamW(options.Optimizer, _trained);
-        Flow = new GradientFlow(gradients, options.Optimizer.InBackward ? Optimizer : null, inputs.Model.Device);
-        Loss = plan.Stage.Objective switch
+            Optimizer = new AdamW(options.Optimizer, _trained);
+            Flow = new GradientFlow(gradients, options.Optimizer.InBackward ? Optimizer : null, inputs.Model.Device);
+            Loss = plan.Stage.Objective switch
+            {
+                StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, recorded, Flow),
+                StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
+                var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
+            };
+        }
+        catch
         {
-            StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, recorded, Flow),
-            StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
-            var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
-        };
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Which stage it is.</summary>
@@ -41,9 +55,10 @@ internal sealed class StageRun : IDisposable
     /// <inheritdoc />
     public void Dispose()
     {
-        Loss.Dispose();
-        Flow.Dispose();
-        Optimizer.Dispose();
+        // A constructor that failed has not come to all of them.
+        Loss?.Dispose();
+        Flow?.Dispose();
+        Optimizer?.Dispose();
         foreach (var weight in _trained)
         {
             weight.Tensor.requires_grad = false;

@@ -152,6 +152,7 @@ public sealed class Trainer : IDisposable
         if (_stage is null || step >= _stage.Plan.FirstStep + _stage.Plan.Steps)
         {
             _stage?.Dispose();
+            _stage = null;
             var plan = StagePlan.Of(_options).First(p => step < p.FirstStep + p.Steps);
             _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks);
             _state = _state with { Stage = plan.Stage.Name, StageIndex = plan.Index };

@@ -40,6 +40,28 @@ public class LinearTests
         }
     }
 
+    // Eight roundings of sums that grow are √(Σ j/8) = 2.12 times as far off as one; a product rounded before it is added would make them more.
+    [Fact]
+    public void A_sum_over_bf16_rows_is_rounded_once_a_call()
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(1);
+        var (x, dy) = (randn(8192, 256).to(ScalarType.BFloat16), randn(8192, 192).to(ScalarType.BFloat16));
+        var exact = dy.to(ScalarType.Float32).t().matmul(x.to(ScalarType.Float32));
+        Tensor? sum = null;
+        for (int i = 0; i < 8192; i += 1024)
+        {
+            Linear.AccumulateWeightGradient(ref sum, dy.narrow(0, i, 1024), x.narrow(0, i, 1024));
+        }
+
+        using (sum)
+        {
+            Assert.InRange(Error(sum!) / Error(dy.t().matmul(x)), 1.5, 2.25);
+        }
+
+        double Error(Tensor t) => (t.to(ScalarType.Float32) - exact).norm().item<float>();
+    }
+
     private static (Tensor Output, Tensor Input, Tensor? Weight) Differentiate(Tensor x, Tensor w, Tensor dy, bool weightIsTrained, Func<Tensor, Tensor, Tensor> apply)
     {
         var (a, b) = (x.detach().requires_grad_(), w.detach().requires_grad_(weightIsTrained));

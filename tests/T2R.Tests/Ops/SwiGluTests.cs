@@ -48,7 +48,6 @@ public class SwiGluTests
         {
             using var inner = NewDisposeScope();
             using var tape = Tape.Blank();
-            Assert.Equal(0, tape.ByteCount);
             var actual = Gradients(x => SwiGlu.Apply(x[0], x[4], Epsilon, x[1], x[2], x[3], tape));
             Assert.All(actual.Zip(expected), p => Assert.True(p.First.equal(p.Second).all().item<bool>()));
         }
@@ -59,17 +58,29 @@ public class SwiGluTests
     // As a block does: a forward that records, then one that takes.
     internal static Tensor Replay(Func<Tape, Tensor> apply)
     {
-        using var tape = Tape.Record();
+        Assert.Throws<InvalidOperationException>(() => apply(Tape.Record()));
+        using (var recorded = Recorded(apply))
+        using (var kept = recorded.Take())
+        {
+            Assert.NotNull(kept);
+        }
+
+        using var tape = Recorded(apply);
+        var replayed = apply(tape);
+        Assert.Null(tape.Take());
+        return replayed;
+    }
+
+    private static Tape Recorded(Func<Tape, Tensor> apply)
+    {
+        var tape = Tape.Record();
         using (no_grad())
         {
             apply(tape).Dispose();
         }
 
-        Assert.True(tape.ByteCount > 0);
         tape.Rewind();
-        var replayed = apply(tape);
-        Assert.Equal(0, tape.ByteCount);
-        return replayed;
+        return tape;
     }
 
     private static Tensor Replayed(Tensor[] x) => Replay(tape => SwiGlu.Apply(x[0], x[4], Epsilon, x[1], x[2], x[3], tape));

@@ -5,6 +5,7 @@ public sealed class CudaEvent : IDisposable
 {
     private const uint WithoutTiming = 2; // CU_EVENT_DISABLE_TIMING
     private readonly nint _handle;
+    private bool _isDisposed;
 
     /// <summary>Makes an event that nothing precedes yet: who waits for it goes on.</summary>
     /// <param name="timed">Whether <see cref="MillisecondsSince"/> is wanted; waiting is then a little slower.</param>
@@ -15,13 +16,13 @@ public sealed class CudaEvent : IDisposable
         CudaDriver.Check(CudaDriver.cuEventCreate(out _handle, timed ? 0 : WithoutTiming), nameof(CudaDriver.cuEventCreate));
     }
 
-    internal nint Handle => _handle;
+    internal nint Handle => _isDisposed ? throw new ObjectDisposedException(nameof(CudaEvent)) : _handle;
 
     /// <summary>Waits on this thread until all that preceded the event's last recording is done.</summary>
     public void Synchronize()
     {
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuEventSynchronize(_handle), nameof(CudaDriver.cuEventSynchronize));
+        CudaDriver.Check(CudaDriver.cuEventSynchronize(Handle), nameof(CudaDriver.cuEventSynchronize));
     }
 
     /// <summary>The device's time between two recordings of timed events, both reached.</summary>
@@ -30,14 +31,18 @@ public sealed class CudaEvent : IDisposable
     {
         ArgumentNullException.ThrowIfNull(start);
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuEventElapsedTime(out float milliseconds, start._handle, _handle), nameof(CudaDriver.cuEventElapsedTime));
+        CudaDriver.Check(CudaDriver.cuEventElapsedTime(out float milliseconds, start.Handle, Handle), nameof(CudaDriver.cuEventElapsedTime));
         return milliseconds;
     }
 
     /// <inheritdoc />
     public void Dispose()
     {
-        CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuEventDestroy_v2(_handle), nameof(CudaDriver.cuEventDestroy_v2));
+        if (!_isDisposed)
+        {
+            _isDisposed = true;
+            CudaDriver.Enter();
+            CudaDriver.Check(CudaDriver.cuEventDestroy_v2(_handle), nameof(CudaDriver.cuEventDestroy_v2));
+        }
     }
 }

@@ -9,6 +9,7 @@ public sealed class CudaStream : IDisposable
 {
     private const uint NonBlocking = 1; // CU_STREAM_NON_BLOCKING
     private readonly nint _handle;
+    private bool _isDisposed;
 
     /// <summary>Makes a stream that runs beside torch's.</summary>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
@@ -23,7 +24,7 @@ public sealed class CudaStream : IDisposable
     /// <summary>The stream that libtorch works on: the default one.</summary>
     public static CudaStream Torch { get; } = new(0);
 
-    internal nint Handle => _handle;
+    internal nint Handle => _isDisposed ? throw new ObjectDisposedException(nameof(CudaStream)) : _handle;
 
     /// <summary>Lets the event stand for all work so far.</summary>
     /// <param name="mark">The event; its earlier recording is forgotten.</param>
@@ -31,7 +32,7 @@ public sealed class CudaStream : IDisposable
     {
         ArgumentNullException.ThrowIfNull(mark);
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuEventRecord(mark.Handle, _handle), nameof(CudaDriver.cuEventRecord));
+        CudaDriver.Check(CudaDriver.cuEventRecord(mark.Handle, Handle), nameof(CudaDriver.cuEventRecord));
     }
 
     /// <summary>Lets later work wait on the card for an event; the calling thread goes on.</summary>
@@ -40,7 +41,7 @@ public sealed class CudaStream : IDisposable
     {
         ArgumentNullException.ThrowIfNull(mark);
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuStreamWaitEvent(_handle, mark.Handle, 0), nameof(CudaDriver.cuStreamWaitEvent));
+        CudaDriver.Check(CudaDriver.cuStreamWaitEvent(Handle, mark.Handle, 0), nameof(CudaDriver.cuStreamWaitEvent));
     }
 
     /// <summary>Copies host memory to the card; the calling thread goes on if that memory is pinned.</summary>
@@ -50,7 +51,7 @@ public sealed class CudaStream : IDisposable
     public void CopyToDevice(nint device, nint host, long byteCount)
     {
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuMemcpyHtoDAsync_v2(device, host, checked((nuint)byteCount), _handle), nameof(CudaDriver.cuMemcpyHtoDAsync_v2));
+        CudaDriver.Check(CudaDriver.cuMemcpyHtoDAsync_v2(device, host, checked((nuint)byteCount), Handle), nameof(CudaDriver.cuMemcpyHtoDAsync_v2));
     }
 
     /// <summary>Copies memory of the card to the host; the calling thread goes on if that memory is pinned.</summary>
@@ -60,21 +61,22 @@ public sealed class CudaStream : IDisposable
     public void CopyToHost(nint host, nint device, long byteCount)
     {
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuMemcpyDtoHAsync_v2(host, device, checked((nuint)byteCount), _handle), nameof(CudaDriver.cuMemcpyDtoHAsync_v2));
+        CudaDriver.Check(CudaDriver.cuMemcpyDtoHAsync_v2(host, device, checked((nuint)byteCount), Handle), nameof(CudaDriver.cuMemcpyDtoHAsync_v2));
     }
 
     /// <summary>Waits on this thread until all work so far is done.</summary>
     public void Synchronize()
     {
         CudaDriver.Enter();
-        CudaDriver.Check(CudaDriver.cuStreamSynchronize(_handle), nameof(CudaDriver.cuStreamSynchronize));
+        CudaDriver.Check(CudaDriver.cuStreamSynchronize(Handle), nameof(CudaDriver.cuStreamSynchronize));
     }
 
-    /// <summary>Ends the stream; its work is still done.</summary>
+    /// <summary>Ends the stream; its work is still done. Torch's goes on.</summary>
     public void Dispose()
     {
-        if (_handle != 0)
+        if (_handle != 0 && !_isDisposed)
         {
+            _isDisposed = true;
             CudaDriver.Enter();
             CudaDriver.Check(CudaDriver.cuStreamDestroy_v2(_handle), nameof(CudaDriver.cuStreamDestroy_v2));
         }

@@ -24,6 +24,7 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
     internal static (Tensor Output, GatedSlotState Final) Apply(
         Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState initial, Tensor? documentStarts, long segment, Tape? tape)
     {
+        tape?.RefuseGraph();
         var problem = new Problem(normalizer, segment);
         using var output = tape is { IsRecording: false } ? tape.Take() : null;
         if (output is not null)

@@ -16,8 +16,7 @@ namespace T2R.Training.Memory;
 internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, long slotsAtOnce)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
-    private readonly long _element = DtypeName.Bytes(dtype);
-    private readonly long _tokens = batch * length;
+    private readonly long _bytes = batch * length * DtypeName.Bytes(dtype);
 
     /// <summary>What mixers take at once under options: as much as is fast, unless the options ask for little memory.</summary>
     public static long SlotsAtOnce(TrainingOptions options) => options.Recompute != RecomputePolicy.Full ? GatedSlotMaps.MostSlotsAtOnce
@@ -25,51 +24,56 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
         : GatedSlotMaps.MostSlotsAtOnce / 2;
 
     /// <summary>A residual stream.</summary>
-    public long Stream => _tokens * config.HiddenSize * _element;
+    public long Stream => _bytes * config.HiddenSize;
 
-    /// <summary>What a recorded forward leaves: the outputs of every product and of the operator.</summary>
-    public long Recorded
+    /// <summary>What waits for the block's backward beside its input: the outputs of every product and of the operator where it is recorded, the graph where nothing is computed again.</summary>
+    /// <param name="policy">How this block is computed again.</param>
+    public long Waiting(RecomputePolicy policy) => policy switch
     {
-        get
-        {
-            long slots = _mixer is GatedSlotAttentionConfig gated ? gated.SlotSize + _mixer.QuerySize : 0;
-            return _tokens * _element * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots + config.HiddenSize + (2L * config.IntermediateSize));
-        }
-    }
+        RecomputePolicy.None => MixerGraph + MlpGraph + (2 * Stream),
+        RecomputePolicy.Selective => Products + Stream + (2 * Wide) + (HasPlainMlp ? 0 : Stream),
+        _ => 0,
+    };
 
-    /// <summary>What a whole graph keeps, from the forward to the backward.</summary>
-    public long Graph => MixerGraph + (2 * Stream) + (2 * _tokens * config.IntermediateSize * _element);
+    /// <summary>What the MLP's backward needs beside weights, their gradients and the block's input: the graph of all of the block, and of the residual stream m, dy and dm.</summary>
+    /// <inheritdoc cref="Waiting" path="/param" />
+    public long MlpBackward(RecomputePolicy policy) => MixerGraph + (3 * Stream) + (HasPlainMlp
+        ? MlpChunk + (policy == RecomputePolicy.Full ? 0 : 2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0)
+        : MlpGraph + (2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0));
 
-    /// <summary>What the backward needs beside weights, their gradients and the block's input, when the graph is made anew.</summary>
-    public long Replay => MixerGraph + Math.Max((3 * Stream) + MlpChunk, (2 * Stream) + Operator);
+    /// <summary>The same for the mixer's, when the MLP's graph is gone.</summary>
+    public long MixerBackward => MixerGraph + (2 * Stream) + Operator;
 
-    /// <summary>The same when the graph was kept.</summary>
-    public long Backward => Math.Max((2 * Stream) + MlpChunk, (3 * Stream) + Operator);
+    private bool HasPlainMlp => !Adapts(".mlp.");
 
-    // Normalised input, projections and the operator's output; softmax attention also keeps queries and keys once turned, and both repeated for all heads.
-    private long MixerGraph
-    {
-        get
-        {
-            long projections = config.HiddenSize + (2L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize);
-            return _tokens * _element * (projections + (_mixer is GatedSlotAttentionConfig slots ? slots.SlotSize : (4L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
-        }
-    }
+    // What is as wide as the MLP, for all tokens.
+    private long Wide => _bytes * config.IntermediateSize;
+
+    // Queries, keys and values; of gated slots also the gate's logits, the operator's output and its states.
+    private long Products => (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)))
+        + (_mixer is GatedSlotAttentionConfig slots ? (_bytes * (slots.SlotSize + _mixer.QuerySize)) + States(slots) : 0);
+
+    // These and the normalised input. Softmax attention also keeps queries and keys once turned, both repeated for all heads, and its output twice.
+    private long MixerGraph => Products + Stream
+        + (Adapts(".mixer.o_proj.") ? _bytes * _mixer.QuerySize : 0)
+        + (_mixer is GatedSlotAttentionConfig ? 0 : _bytes * ((5L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
+
+    // Gate and up; an adapter takes SwiGLU apart, and then the norm, silu of the gate and the product are kept too, none of them in chunks.
+    private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (4 * Wide);
 
     // Gate, up, silu of the gate, and the product or its gradient, for the rows taken at once.
-    private long MlpChunk => 4 * Math.Min(_tokens * config.IntermediateSize, SwiGlu.ChunkElements) * _element;
+    private long MlpChunk => 4 * Math.Min(Wide, SwiGlu.ChunkElements * DtypeName.Bytes(dtype));
 
-    private long Operator
-    {
-        get
-        {
-            if (_mixer is not GatedSlotAttentionConfig slots)
-            {
-                return _tokens * _element * 4L * _mixer.QuerySize;
-            }
+    private long Operator => _mixer is GatedSlotAttentionConfig slots
+        ? (SegmentedChunk.BytesOfSlot * batch * Math.Min(length, Segment(slots)) * slots.KeyValueHeads * slots.Slots) + (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots.SlotSize))
+        : _bytes * 4 * _mixer.QuerySize;
 
-            long segment = Math.Min(length, SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, slotsAtOnce));
-            return (SegmentedChunk.BytesOfSlot * batch * segment * slots.KeyValueHeads * slots.Slots) + (_tokens * _element * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)));
-        }
-    }
+    // The states before each segment and after the last, of keys and of values, in fp32.
+    private long States(GatedSlotAttentionConfig slots) =>
+        8 * batch * slots.KeyValueHeads * slots.HeadDim * slots.Slots * (((length + Segment(slots) - 1) / Segment(slots)) + 1);
+
+    private long Segment(GatedSlotAttentionConfig slots) => SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, slotsAtOnce);
+
+    private bool Adapts(string part) =>
+        config.Lora is { } lora && WeightLayout.OfBlock(config, index).Any(s => s.Name.Contains(part, StringComparison.Ordinal) && lora.Adapts(s));
 }

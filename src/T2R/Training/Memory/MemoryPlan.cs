@@ -24,14 +24,15 @@ public sealed record MemoryPlan(string Moment, ImmutableArray<MemoryPart> Parts,
     /// <param name="card">Where it is trained; null for the CPU, whose memory is not planned against.</param>
     public static MemoryPlan Of(ModelConfig config, TrainingOptions options, ScalarType dtype, ModelConfig? teacher, CardMemory? card)
     {
-        int recorded = options.Recompute == RecomputePolicy.Selective ? config.Layers : 0;
-        var plan = Of(recorded);
-        while (recorded > 0 && card is not null && !plan.Fits(card))
+        // The most that fit, by halving: more hold more.
+        int fitting = 0, tooMany = options.Recompute == RecomputePolicy.Selective ? config.Layers + 1 : 1;
+        while (tooMany - fitting > 1)
         {
-            plan = Of(--recorded);
+            int recorded = (fitting + tooMany) / 2;
+            (fitting, tooMany) = card is null || Of(recorded).Fits(card) ? (recorded, tooMany) : (fitting, recorded);
         }
 
-        return plan;
+        return Of(fitting);
 
         MemoryPlan Of(int blocks) => StagePlan.Of(options)
             .SelectMany(stage => new StageMemory(config, options, stage.Stage, dtype, teacher, card, blocks).Moments())

@@ -10,104 +10,86 @@ internal sealed class StageMemory
     private readonly ModelConfig _config;
     private readonly TrainingOptions _options;
     private readonly ScalarType _dtype;
-    private readonly ModelConfig? _teacher;
     private readonly CardMemory? _card;
     private readonly int _recorded;
-    private readonly List<WeightSpec> _trained;
     private readonly BlockMemory[] _blocks;
     private readonly int _lowest;
+    private readonly long _weights, _moments, _teacherWeights, _teacherStream;
+    private readonly PlannedGradients _gradients;
 
     public StageMemory(
         ModelConfig config, TrainingOptions options, TrainingStage stage, ScalarType dtype, ModelConfig? teacher, CardMemory? card, int recorded)
     {
-        (_config, _options, _dtype, _teacher, _card, _recorded) = (config, options, dtype, teacher, card, recorded);
-        _trained = [.. WeightLayout.Of(config).Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, BlockMemory.SlotsAtOnce(options)))];
-        int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => _trained.Any(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
-        _lowest = IsTrained(WeightLayout.Embedding) ? 0 : first;
+        (_config, _options, _dtype, _card, _recorded) = (config, options, dtype, card, recorded);
+        var specs = WeightLayout.Of(config);
+        List<WeightSpec> trained = [.. specs.Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
+        long slots = BlockMemory.SlotsAtOnce(options);
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, slots))];
+        _gradients = new PlannedGradients(config, options, trained, dtype, card is not null);
+        int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => trained.Exists(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
+        _lowest = trained.Exists(s => s.Name == WeightLayout.Embedding) ? 0 : first;
+        (_weights, _moments) = (PlannedGradients.Bytes(specs, dtype), OptimizerMemory.OnDevice(options.Optimizer, trained, dtype, card is not null));
+        _teacherWeights = teacher is null ? 0 : PlannedGradients.Bytes(WeightLayout.Of(teacher), dtype);
+        _teacherStream = teacher is null || !IsDistilled ? 0 : Tokens * teacher.HiddenSize * DtypeName.Bytes(dtype);
     }
 
     /// <summary>The moments that may hold most.</summary>
     public IEnumerable<MemoryPlan> Moments()
     {
-        int last = _config.Layers - 1;
-        yield return Moment("in the loss", Kept(last), Late, 0, Logits);
-        if (_lowest <= last)
+        yield return Moment("in the loss", Kept(_config.Layers), _gradients.InLoss, (2 * Stream) + _teacherStream, Logits);
+        for (int i = _config.Layers - 1; i >= _lowest; i--)
         {
-            yield return Moment("in the last block's backward", Kept(last), Late, Workspace(last), 0);
-            yield return Moment("in the first block's backward", Kept(_lowest), Whole, Workspace(_lowest), 0);
+            yield return Moment($"in the backward of block {i}'s MLP", Kept(i), _gradients.InMlp(i), _blocks[i].MlpBackward(Policy(i)), 0);
+            yield return Moment($"in the backward of block {i}'s mixer", Kept(i), _gradients.InMixer(i), _blocks[i].MixerBackward, 0);
         }
 
-        yield return Moment("in the optimizer's step", default, Whole, 0, 0);
+        yield return Moment("in the embedding's backward", default, _gradients.InEmbedding, Stream, 0);
+        yield return Moment("in the optimizer's step", default, _gradients.InStep, 0, 0);
     }
 
     private MemoryPlan Moment(string name, (long Inputs, long Activations) kept, long gradients, long workspace, long logits)
     {
         var parts = new List<MemoryPart>
         {
-            new("weights", Bytes(WeightLayout.Of(_config))),
+            new("weights", _weights),
             new("gradients", gradients),
-            new("moments", OptimizerMemory.OnDevice(_options.Optimizer, _trained, _dtype, _card is not null)),
+            new("moments", _moments),
             new("block inputs", kept.Inputs),
             new("kept activations", kept.Activations),
             new("workspace", workspace),
             new("logits", logits),
-            new("teacher", _teacher is null ? 0 : Bytes(WeightLayout.Of(_teacher))),
+            new("teacher", _teacherWeights),
             new("context, kernels, others", _card?.Taken ?? 0),
         };
         return new MemoryPlan(name, [.. parts.Where(p => p.Bytes > 0)], _recorded);
     }
 
+    private long Tokens => (long)_options.WindowLength * _options.MicroBatchSize;
+
     private long Stream => _blocks[0].Stream;
 
-    // Gradients before the backward of the blocks: those of micro-batches that came before, or the head's.
-    private long Late => _options.AccumulationSteps > 1 ? Wide : _options.Optimizer.InBackward ? Stepping : HeadGradient;
+    private bool IsDistilled => _options.Distillation is { Weight: > 0 };
 
-    // Gradients when all are there.
-    private long Whole => _options.Optimizer.InBackward ? Stepping : _options.AccumulationSteps > 1 ? Wide + LargestPiece : Bytes(_trained);
-
-    private long Wide => 4 * _trained.Sum(s => s.Count);
-
-    private long HeadGradient => IsTrained(_config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head) ? Bytes([Head]) : 0;
-
-    private WeightSpec Head => WeightLayout.Of(_config).First(s => s.Name == (_config.TieWordEmbeddings ? WeightLayout.Embedding : WeightLayout.Head));
-
-    // Gradients of weights that step in the backward. Offloaded, an update goes on beside the next block's backward.
-    private long Stepping => _options.Optimizer.Offload && _card is not null ? 2 * LargestPiece : LargestPiece;
-
-    // The most that steps, or is added, at once: an MLP's matrices, or the head.
-    private long LargestPiece => Math.Max(
-        HeadGradient,
-        Enumerable.Range(0, _config.Layers).Max(i => Bytes(_trained.Where(s => WeightLayout.IsOfBlock(i, s.Name) && s.Name.Contains(".mlp", StringComparison.Ordinal)))));
-
+    // Two fp32 numbers for each of the logits taken at once: they and log p. A teacher adds log q, q, and log p at the temperature.
     private long Logits
     {
         get
         {
-            long tokens = (long)_options.WindowLength * _options.MicroBatchSize;
             long chunk = _card is null ? NextTokenLoss.CpuLogits : NextTokenLoss.DeviceLogits;
-            long rows = Math.Min(tokens, Math.Max(1, chunk / _config.VocabularySize));
-            return (2 * Stream) + (rows * _config.VocabularySize * (8 + DtypeName.Bytes(_dtype)) * (_teacher is null ? 1 : 2)) + HeadGradient;
+            return Math.Min(Tokens, Math.Max(1, chunk / _config.VocabularySize)) * _config.VocabularySize * (_teacherStream > 0 ? 20 : 8);
         }
     }
 
-    // What waits for the backward when it stands at a block.
+    private RecomputePolicy Policy(int block) =>
+        _options.Recompute == RecomputePolicy.Selective && block < _config.Layers - _recorded ? RecomputePolicy.Full : _options.Recompute;
+
+    // What waits when the backward stands at a block: the inputs up to its own, and what the blocks before it keep.
     private (long Inputs, long Activations) Kept(int block)
     {
-        int waiting = block - _lowest + 1;
-        if (_options.Recompute == RecomputePolicy.None)
-        {
-            return (Stream, Enumerable.Range(_lowest, waiting).Sum(i => _blocks[i].Graph));
-        }
+        int waiting = Math.Min(block + 1, _config.Layers) - _lowest;
 
         // The one in use and the one that comes.
-        long inputs = _options.OffloadInputs && _card is not null ? Math.Min(2, waiting) : waiting;
-        return (inputs * Stream, Enumerable.Range(_lowest, waiting).Where(i => i >= _config.Layers - _recorded).Sum(i => _blocks[i].Recorded));
+        long inputs = _options.OffloadInputs && _card is not null && _options.Recompute != RecomputePolicy.None ? Math.Min(2, waiting) : waiting;
+        return (Math.Max(0, inputs) * Stream, Enumerable.Range(_lowest, Math.Max(0, block - _lowest)).Sum(i => _blocks[i].Waiting(Policy(i))));
     }
-
-    private long Workspace(int block) => _options.Recompute == RecomputePolicy.None ? _blocks[block].Backward : _blocks[block].Replay;
-
-    private bool IsTrained(string name) => _trained.Any(s => s.Name == name);
-
-    private long Bytes(IEnumerable<WeightSpec> specs) => specs.Sum(s => s.Count * (s.IsNorm ? Math.Max(4, DtypeName.Bytes(_dtype)) : DtypeName.Bytes(_dtype)));
 }

@@ -12,8 +12,8 @@ namespace T2R.Training.Optimizers;
 public sealed class AdamW : IOptimizer
 {
     private readonly AdamWOptions _options;
-    private readonly List<Moments> _all;
-    private readonly List<Moments> _resident;
+    private readonly List<Moments> _all = [];
+    private readonly List<Moments> _resident = [];
     private readonly OffloadedMoments? _offloaded;
     private double _learningRate;
     private double _gradientScale = 1;
@@ -32,8 +32,24 @@ public sealed class AdamW : IOptimizer
         }
 
         _offloaded = weights.Any(Leaves) ? new OffloadedMoments(options.Name, [.. weights.Where(Leaves)]) : null;
-        _all = [.. weights.Select(w => _offloaded?.Of(w.Name) ?? new Moments(w, options.Name, (dtype, shape) => empty(shape, dtype, w.Tensor.device)))];
-        _resident = [.. _all.Where(m => _offloaded?.Of(m.Weight.Name) is null)];
+        try
+        {
+            foreach (var weight in weights)
+            {
+                _all.Add(_offloaded?.Of(weight.Name) ?? Resident(weight));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
+        Moments Resident(TrainedWeight w)
+        {
+            _resident.Add(new Moments(w, options.Name, (dtype, shape) => empty(shape, dtype, w.Tensor.device)));
+            return _resident[^1];
+        }
 
         bool Leaves(TrainedWeight w) => OptimizerMemory.Leaves(options, w.Tensor.shape.Length, w.Tensor.device_type == DeviceType.CUDA);
     }

@@ -21,9 +21,12 @@ internal sealed class Moments : IDisposable
         using var _ = no_grad();
         (Weight, _name) = (weight, Hash(weight.Name));
         Layout = MomentLayout.Of(name, weight.Tensor.dtype, [.. weight.Tensor.shape]);
-        _tensors = [.. Layout.Tensors.Select(t => make(t.Dtype, [.. t.Shape]).zero_().DetachFromDisposeScope())];
+        _tensors = [.. Layout.Tensors.Select(t => make(t.Dtype, [.. t.Shape]).zero_())];
         State = Layout.StateOf(_tensors);
         State.Master?.copy_(weight.Tensor);
+
+        // Last: if one could not be made, the others go with the scope.
+        Array.ForEach(_tensors, t => t.DetachFromDisposeScope());
     }
 
     /// <summary>The weight.</summary>

@@ -12,10 +12,10 @@ namespace T2R.Training.Optimizers;
 internal sealed class OffloadedMoments : IDisposable
 {
     private readonly Dictionary<string, Moments> _moments = [];
-    private readonly PinnedMemory _memory;
+    private readonly PinnedMemory? _memory;
     private readonly CudaStream _in = new(), _steps = new(), _out = new();
     private readonly CudaEvent _ready = new(), _moved = new(), _left = new();
-    private readonly List<StagingPlace> _places;
+    private readonly List<StagingPlace> _places = [];
     private readonly PieceQueue<StagingPlace> _queue;
     private readonly List<Tensor> _gradients = [];
 
@@ -25,16 +25,28 @@ internal sealed class OffloadedMoments : IDisposable
     /// <exception cref="InsufficientMemoryException">The system does not give so much pinned memory.</exception>
     public OffloadedMoments(OptimizerName name, IReadOnlyList<TrainedWeight> weights)
     {
-        _memory = new PinnedMemory(OptimizerMemory.Pinned(weights.Select(w => MomentLayout.Of(name, w.Tensor.dtype, [.. w.Tensor.shape]))));
         long offset = 0;
-        foreach (var weight in weights)
+        try
         {
-            _moments.Add(weight.Name, new Moments(weight, name, Place));
+            _memory = new PinnedMemory(OptimizerMemory.Pinned(weights.Select(w => MomentLayout.Of(name, w.Tensor.dtype, [.. w.Tensor.shape]))));
+            foreach (var weight in weights)
+            {
+                _moments.Add(weight.Name, new Moments(weight, name, Place));
+            }
+
+            var dtype = weights.Any(w => w.Tensor.dtype == ScalarType.BFloat16) ? ScalarType.BFloat16 : ScalarType.Float32;
+            var staging = OptimizerMemory.StagingLayout(name, dtype, weights.Max(w => w.Tensor.numel()));
+            for (int i = 0; i < OptimizerMemory.StagingPlaces; i++)
+            {
+                _places.Add(new StagingPlace(staging, weights[0].Tensor.device));
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
 
-        var dtype = weights.Any(w => w.Tensor.dtype == ScalarType.BFloat16) ? ScalarType.BFloat16 : ScalarType.Float32;
-        var staging = OptimizerMemory.StagingLayout(name, dtype, weights.Max(w => w.Tensor.numel()));
-        _places = [.. Enumerable.Range(0, OptimizerMemory.StagingPlaces).Select(_ => new StagingPlace(staging, weights[0].Tensor.device))];
         _queue = new PieceQueue<StagingPlace>(_places, (place, piece) => place.CopyIn(_in, piece));
 
         // Torch's work under way may still read where the places lie, and writes the masters.
@@ -43,7 +55,7 @@ internal sealed class OffloadedMoments : IDisposable
 
         Tensor Place(ScalarType type, long[] shape)
         {
-            var view = _memory.View(offset, shape, type);
+            var view = _memory!.View(offset, shape, type);
             offset += OptimizerMemory.Padded(view.numel() * view.element_size());
             return view;
         }
@@ -101,7 +113,7 @@ internal sealed class OffloadedMoments : IDisposable
             moments.Dispose();
         }
 
-        _memory.Dispose();
+        _memory?.Dispose();
         new[] { _in, _steps, _out }.ToList().ForEach(s => s.Dispose());
         new[] { _ready, _moved, _left }.ToList().ForEach(e => e.Dispose());
     }

@@ -8,7 +8,7 @@ namespace T2R.Training.Optimizers;
 /// <summary>Memory of the card for the moments of one piece, and the marks of its way: arrived, stepped, left.</summary>
 internal sealed class StagingPlace : IDisposable
 {
-    private readonly Tensor[] _tensors;
+    private readonly List<Tensor> _tensors = [];
     private readonly CudaEvent _arrived = new(), _stepped = new(), _left = new();
 
     /// <summary>Takes the memory.</summary>
@@ -16,7 +16,18 @@ internal sealed class StagingPlace : IDisposable
     /// <param name="device">The card.</param>
     public StagingPlace(MomentLayout layout, Device device)
     {
-        _tensors = [.. layout.Tensors.Select(t => empty([.. t.Shape], t.Dtype, device).DetachFromDisposeScope())];
+        try
+        {
+            foreach (var (_, dtype, shape) in layout.Tensors)
+            {
+                _tensors.Add(empty([.. shape], dtype, device).DetachFromDisposeScope());
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Copies a piece's moments in, once what lay here has left.</summary>

@@ -69,6 +69,8 @@ public class SegmentedChunkTests
             Segmented(x, starts, tape);
         }
 
+        // Not while a graph is built.
+        Assert.Throws<InvalidOperationException>(() => Segmented(x, starts, tape));
         tape.Rewind();
         return Segmented(x, starts, tape);
     }

@@ -35,9 +35,9 @@ public class MemoryPlanTests
         Near(56.9, Options);
         Near(43.5, EightBit);
         Near(54.3, EightBit with { Recompute = RecomputePolicy.Selective });
-        Near(31.8, InBackward);
-        Near(30.0, InBackward with { OffloadInputs = true });
-        Near(16.5, InBackward with { OffloadInputs = true, Optimizer = InBackward.Optimizer with { Offload = true } });
+        Near(31.3, InBackward);
+        Near(29.4, InBackward with { OffloadInputs = true });
+        Assert.InRange(Total(InBackward with { OffloadInputs = true, Optimizer = InBackward.Optimizer with { Offload = true } }), 15.9, 16.5);
         Assert.InRange(Total(Options with { Optimizer = Options.Optimizer with { Name = OptimizerName.AdamW } }), 109, 113);
         Assert.Equal(13.6, Plan(Options).Parts.Single(p => p.Name == "weights").Bytes / GiB, 0.05);
         Assert.Equal(27.2, Plan(Options).Parts.Single(p => p.Name == "moments").Bytes / GiB, 0.05);
@@ -54,18 +54,6 @@ public class MemoryPlanTests
     }
 
     [Fact]
-    public void What_does_not_fit_comes_with_settings_that_do()
-    {
-        var options = Options with { Optimizer = new AdamWOptions() };
-        Assert.False(Plan(options).Fits(Card80));
-        var advice = MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, Card80).ToList();
-        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_bf16");
-        Assert.Contains(advice, a => a.Settings == "training.optimizer.name=adamw_8bit");
-        Assert.All(advice, a => Assert.True(a.Bytes < Card80.Total));
-        Assert.Empty(MemoryAdvice.For(Config, options, ScalarType.BFloat16, null, CardMemory.Imagined((long)(8 * GiB))));
-    }
-
-    [Fact]
     public void Accumulating_micro_batches_holds_their_sum_in_fp32()
     {
         var one = Plan(EightBit).Parts.Single(p => p.Name == "gradients").Bytes;
@@ -73,7 +61,41 @@ public class MemoryPlanTests
         Assert.InRange(two / (double)one, 1.95, 2.1);
     }
 
-    private static void Near(double measured, TrainingOptions options) => Assert.InRange(Total(options) / measured, 0.97, 1.03);
+    [Fact]
+    public void A_block_that_is_not_alike_may_be_the_one_that_needs_most()
+    {
+        var mixers = Config.Mixers.ToBuilder();
+        mixers[0] = mixers[31] = new SoftmaxAttentionConfig(4, 4, 128, 10000, null);
+        var plan = MemoryPlan.Of(Config with { Mixers = mixers.ToImmutable() }, InBackward, ScalarType.BFloat16, teacher: null, Card80);
+        Assert.Equal("in the backward of block 30's mixer", plan.Moment);
+    }
+
+    [Fact]
+    public void Graphs_that_are_kept_keep_their_inputs()
+    {
+        var plan = Plan(InBackward with { Recompute = RecomputePolicy.None });
+        Assert.Equal(32L * 8192 * 4096 * 2, plan.Parts.Single(p => p.Name == "block inputs").Bytes);
+    }
+
+    [Fact]
+    public void A_teacher_that_is_followed_has_logits_and_a_residual_stream()
+    {
+        // One layer, and a vocabulary that makes the loss hold most.
+        var config = Config with { Mixers = [Config.Mixers[0]], VocabularySize = 1 << 18 };
+        var options = InBackward with { Stages = [new TrainingStage("norm") { Trained = ["norm.weight"] }] };
+        var alone = MemoryPlan.Of(config, options, ScalarType.BFloat16, teacher: null, Card80);
+        var imitated = MemoryPlan.Of(config, options, ScalarType.BFloat16, config, Card80);
+        var followed = MemoryPlan.Of(config, options with { Distillation = new DistillationOptions() }, ScalarType.BFloat16, config, Card80);
+        Assert.All(new[] { alone, imitated, followed }, p => Assert.Equal("in the loss", p.Moment));
+        Assert.Equal(8L << 25, Part(alone, "logits"));
+        Assert.Equal(8L << 25, Part(imitated, "logits"));
+        Assert.Equal(20L << 25, Part(followed, "logits"));
+        Assert.Equal(8192L * 4096 * 2, Part(followed, "workspace") - Part(imitated, "workspace"));
+    }
+
+    private static long Part(MemoryPlan plan, string name) => plan.Parts.Single(p => p.Name == name).Bytes;
+
+    private static void Near(double measured, TrainingOptions options) => Assert.InRange(Total(options), measured - 0.3, measured + 0.3);
 
     private static MemoryPlan Plan(TrainingOptions options) => MemoryPlan.Of(Config, options, ScalarType.BFloat16, teacher: null, Card80);
 
