@@ -9,7 +9,10 @@ internal static class BenchVerb
 {
     public static Command Create()
     {
-        var verb = new Command("bench", "Times what T2R computes on a card against the least time that the card allows. Nothing is timed whose results are not those of the reference.");
+        var verb = new Verb("bench", "Times what T2R computes on a card against the least time that the card allows. Nothing is timed whose results are not those of the reference.")
+        {
+            Examples = ["t2r bench gsa", "t2r bench gsa --length 32768 --json"],
+        };
         verb.Subcommands.Add(Operator());
         return verb;
     }
