@@ -13,12 +13,46 @@ internal static class PlanView
     public static void Note(RecipePlan plan, string folder) =>
         Screen.Note($"{plan.Recipe.Name}: {Parameters(plan):N0} parameters, {Tokens(plan):N0} tokens in {plan.Recipe.Training.Steps:N0} steps, {DtypeName.Of(plan.Dtype)} on {Where(plan)}; the run lies in {folder}");
 
-    /// <summary>The whole plan, as the result.</summary>
-    public static void Show(RecipePlan plan, string folder, bool exports, bool asJson)
+    /// <summary>The whole plan, as the result, and whether the run's folder lets it begin.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="exports">Whether the verb ends with an export.</param>
+    /// <param name="elsewhere">Whether it would run on another machine, whose disk is not this one's.</param>
+    /// <param name="asJson">As JSON.</param>
+    /// <exception cref="UserErrorException">It would be refused.</exception>
+    /// <exception cref="IOException">The disk has no room.</exception>
+    public static void Show(RecipePlan plan, string folder, bool exports, bool elsewhere, bool asJson)
+    {
+        var problems = new Problems();
+        var outlook = problems.Try(() => RunOutlook.Of(plan, folder, exports));
+        var disk = DiskPlan.Of(plan, folder, exports);
+        Show(plan, folder, disk, outlook?.StepsDone, asJson);
+        problems.ThrowIfAny();
+        try
+        {
+            disk.Check(plan.Recipe.Training.KeepLast);
+        }
+        catch (IOException e) when (elsewhere)
+        {
+            Screen.Warn(e.Message);
+        }
+
+        if (!asJson)
+        {
+            Screen.Print($"Nothing was done; without --dry-run {WhatFollows(outlook!.StepsDone, plan.Recipe.Training.Steps, exports)}.");
+        }
+    }
+
+    private static string WhatFollows(int done, int steps, bool exports) =>
+        done == 0 ? "this would run"
+        : done < steps ? $"this would resume after step {done:N0} of {steps:N0}"
+        : exports ? $"this would measure and export again, as all {steps:N0} steps are done"
+        : $"nothing would be left to do, as all {steps:N0} steps are done";
+
+    private static void Show(RecipePlan plan, string folder, DiskPlan disk, int? stepsDone, bool asJson)
     {
         var training = plan.Recipe.Training;
         var memory = plan.Memory;
-        var disk = DiskPlan.Of(plan, folder, exports);
         if (asJson)
         {
             Screen.PrintJson(new
@@ -31,6 +65,7 @@ internal static class PlanView
                 plan.TrainedParameters,
                 SourceParameters = plan.Conversion?.SourceParameters,
                 training.Steps,
+                StepsDone = stepsDone,
                 Tokens = Tokens(plan),
                 Stages = StagePlan.Of(training).Select(s => new { s.Stage.Name, s.Steps, s.Stage.Objective, s.Stage.Trained }),
                 Memory = memory.Parts.ToDictionary(p => p.Name, p => p.Bytes),
@@ -58,7 +93,6 @@ internal static class PlanView
         table.Row("disk", disk.Total == 0 ? "nothing more" : $"{Quantity.Bytes(disk.Total)}\n{string.Join("\n", disk.Parts.Select(p => p.Text))}");
         table.Row("run", folder);
         Screen.Print(table);
-        Screen.Print("Nothing was done; without --dry-run this would run.");
     }
 
     private static string Recorded(RecipePlan plan) => plan.Recipe.Training.Recompute == RecomputePolicy.Selective

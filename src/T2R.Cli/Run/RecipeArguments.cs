@@ -37,7 +37,7 @@ internal sealed class RecipeArguments
         string folder = parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
         if (IsDryRun(parsed))
         {
-            PlanView.Show(plan, folder, _exports, IsJson(parsed));
+            PlanView.Show(plan, folder, _exports, elsewhere: parsed.GetValue(_card) is not null, IsJson(parsed));
             return;
         }
 

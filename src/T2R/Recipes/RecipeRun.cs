@@ -23,6 +23,9 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>Where in a run's folder the converted model is.</summary>
     internal const string ConvertedName = "converted";
 
+    /// <summary>Where in a run's folder the export is.</summary>
+    internal const string ExportName = "export";
+
     /// <summary>The whole run.</summary>
     /// <returns>What was measured; also in <c>report.json</c>.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
@@ -39,7 +42,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private string ConvertedFolder => Path.Combine(folder, ConvertedName);
 
-    private string ExportFolder => Path.Combine(folder, "export");
+    private string ExportFolder => Path.Combine(folder, ExportName);
 
     // Whose tokenizer and generation settings an export carries.
     private string Companions => plan.Conversion is null ? plan.TokenizerFolderPath : ConvertedFolder;
@@ -100,8 +103,8 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         var run = RunFolder.Open(folder);
         try
         {
-            var record = Record();
-            RunChanges.Refuse(plan, folder, ConvertedFolder, record);
+            var record = RunRecord.Of(plan);
+            RunOutlook.Refuse(plan, folder, record, exports);
             DiskPlan.Of(plan, folder, exports).Check(plan.Recipe.Training.KeepLast);
             var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
             AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
@@ -113,21 +116,6 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
             run.Dispose();
             throw;
         }
-    }
-
-    // Paths inside the run's folder stay relative, so that the folder can be moved.
-    private RunRecord Record()
-    {
-        var (export, trained) = (DtypeName.Of(plan.ExportDtype), DtypeName.Of(plan.Dtype));
-        return plan.Conversion is not null
-            ? new RunRecord(ConvertedName, ConvertedName, export, trained)
-            : new RunRecord(
-                plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
-                Path.GetFullPath(plan.TokenizerFolderPath),
-                export,
-                trained,
-                plan.Source is null ? plan.Recipe.Model.Seed : null,
-                plan.Source?.Fingerprint());
     }
 
     private void Convert()

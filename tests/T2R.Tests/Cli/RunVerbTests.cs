@@ -58,6 +58,59 @@ public class RunVerbTests
     }
 
     [Fact]
+    public async Task A_dry_run_looks_at_what_lies_in_the_runs_folder()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "training.steps=4"]);
+        Assert.True(code == 0, error);
+        Assert.EndsWith("would resume after step 4 of 6.", await DryRun("run"));
+        Assert.EndsWith("nothing would be left to do, as all 4 steps are done.", await DryRun("train", "training.steps=4"));
+        Assert.EndsWith("measure and export again, as all 4 steps are done.", await DryRun("run", "training.steps=4"));
+        Assert.Equal(4, (int)JsonNode.Parse(await DryRun("run", "--json"))!["steps_done"]!);
+
+        // Another recipe's folder: the plan is shown, and the refusal that would come.
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--dry-run", "conversion.slots=8", "training.micro_batch_size=1"]);
+        Assert.Equal(2, code);
+        Assert.Contains("memory", output);
+        Assert.DoesNotContain("would", output);
+        Assert.Contains("or with other settings", error);
+        Assert.Contains("training.micro_batch_size is 1", error);
+
+        Directory.CreateDirectory(world["run/export"]);
+        File.WriteAllText(world["run/export/thesis.txt"], "mine");
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--dry-run"]);
+        Assert.Equal(2, code);
+        Assert.Contains("is not a model's", error);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world.RecipePath, "--dry-run"]);
+        Assert.Equal(2, code);
+        Assert.Contains("this is a file", error);
+
+        async Task<string> DryRun(string verb, params string[] more)
+        {
+            var (exit, shown, said) = await T2rProcess.Run([verb, world.RecipePath, "--out", world["run"], "--dry-run", .. more]);
+            Assert.True(exit == 0, said);
+            return shown.TrimEnd();
+        }
+    }
+
+    [Fact]
+    public async Task A_dry_run_says_that_the_disk_has_no_room_unless_it_plans_for_another_machine()
+    {
+        using var world = new TinyWorld();
+        Directory.CreateDirectory(world["disk"]);
+        using var disk = await SmallDisk.Mount(world["disk"], kilobytes: 300);
+        Assert.SkipWhen(disk is null, "needs the right to mount a tmpfs");
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["disk/run"], "--dry-run"]);
+        Assert.Equal(1, code);
+        Assert.DoesNotContain("this would run", output);
+        Assert.StartsWith("error: Not enough disk space", error);
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["disk/run"], "--dry-run", "--card", "24"]);
+        Assert.Equal(0, code);
+        Assert.Contains("this would run", output);
+        Assert.StartsWith("warning: Not enough disk space", error);
+    }
+
+    [Fact]
     public async Task A_dry_run_plans_for_a_card_that_is_not_here_and_refuses_what_it_cannot_hold()
     {
         using var world = new TinyWorld();

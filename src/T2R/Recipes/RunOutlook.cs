@@ -1,0 +1,39 @@
+using T2R.Conversion;
+using T2R.Training;
+
+namespace T2R.Recipes;
+
+/// <summary>What a recipe finds in its run's folder, looked up without writing there: the run that it would go on with, or why it may not.</summary>
+/// <param name="StepsDone">Steps of the newest checkpoint; 0 when training would begin anew.</param>
+public sealed record RunOutlook(int StepsDone)
+{
+    /// <summary>Looks.</summary>
+    /// <param name="plan">The recipe.</param>
+    /// <param name="folder">The run's folder, which need not exist.</param>
+    /// <param name="exports">Whether an export follows the training.</param>
+    /// <exception cref="UserErrorException">The folder is a file, another process trains in it, it holds another recipe's run, or something else where the export goes.</exception>
+    public static RunOutlook Of(RecipePlan plan, string folder, bool exports)
+    {
+        using var held = RunFolder.TryHold(folder);
+        Refuse(plan, folder, RunRecord.Of(plan), exports);
+        return new RunOutlook(RunCheckpoint.NewestState(folder)?.Step ?? 0);
+    }
+
+    /// <summary>Refuses what must not be overwritten.</summary>
+    /// <param name="plan">The recipe.</param>
+    /// <param name="folder">The run's folder.</param>
+    /// <param name="now">The record that the recipe would leave.</param>
+    /// <param name="exports">Whether an export follows the training.</param>
+    /// <exception cref="UserErrorException">Holds every problem.</exception>
+    internal static void Refuse(RecipePlan plan, string folder, RunRecord now, bool exports)
+    {
+        var problems = new Problems();
+        problems.Try(() => RunChanges.Refuse(plan, folder, Path.Combine(folder, RecipeRun.ConvertedName), now));
+        if (exports)
+        {
+            problems.Try(() => FolderWriter.CheckTarget(Path.Combine(folder, RecipeRun.ExportName), replace: true, companions: null));
+        }
+
+        problems.ThrowIfAny();
+    }
+}
