@@ -32,7 +32,7 @@ public static class RunExport
             Dtype = DtypeName.Parse(stored),
             Origin = record.Companions,
             Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),
-            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens", $"{e.Perplexity:F2}")] : [],
+            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens of training, over {e.Predictions:N0} predictions", $"{e.Perplexity:F2}")] : [],
             Replace = replace,
         }, progress, cancellation);
         return new ExportedRun(checkpoint.Path, checkpoint.Step, checkpoint.Tokens, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));

@@ -35,7 +35,7 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
             StateSize.Bytes(model.Config, 1000, element),
             StateSize.Bytes(model.Config, 16000, element),
             [.. plan.Recipe.Samples.Prompts.Select(p => new ReportSample(p, Continue(model, p)))]);
-        watch.Measured?.Invoke(row);
+        watch.Measured?.Invoke(row, Windows);
         return row;
     }
 

@@ -11,12 +11,14 @@ public class RunVerbTests
     public async Task A_run_as_JSON_prints_only_JSON_and_leaves_a_log_and_train_and_export_go_on_in_its_folder()
     {
         using var world = new TinyWorld();
-        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--json", "training.steps=4"]);
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--json", "training.steps=4", "evaluation.windows=3", "training.evaluation_windows=2"]);
         Assert.True(code == 0, error);
         Assert.Equal(4, JsonNode.Parse(output)!["rows"]!.AsArray().Count);
         Assert.Contains("step 4 of 4: loss", error);
+        Assert.Matches(@"step 3: held-out perplexity \d+\.\d\d over 2 windows\n", error);
+        Assert.Matches(@"after finetuning: perplexity \d+\.\d\d over 3 windows\n", error);
         string[] log = File.ReadAllLines(world["run/run.log"]);
-        Assert.Contains(log, l => l.Contains("overrides training.steps=4"));
+        Assert.Contains(log, l => l.Contains("overrides training.steps=4 evaluation.windows=3"));
         Assert.Contains(log, l => l.Contains("step 4 ["));
         Assert.Contains(log, l => l.Contains("exported, token by token: perplexity"));
         Assert.EndsWith("INF done", log[^1], StringComparison.Ordinal);
