@@ -129,6 +129,54 @@ public class RunVerbTests
     }
 
     [Fact]
+    public async Task A_dry_run_plans_the_memory_of_a_shape_whose_folder_is_not_here()
+    {
+        using var world = new TinyWorld();
+        string[] overrides = ["training.optimizer.name=adamw_8bit", "training.recompute=full", "data.window_length=2048", "data.train=[none.txt]", $"model.source={world["none"]}", "dtype=bf16"];
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "80", .. overrides]);
+        Assert.Equal((2, ""), (code, output));
+        string[] lines = error.Trim().Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.StartsWith($"error: model.source: {world["none"]}: no such folder; ", lines[0]);
+        Assert.Contains("`--dry-run --shape mistral-7b` plans the memory", lines[0]);
+        Assert.StartsWith("error: data.train: none.txt: no such file", lines[1]);
+
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "80", "--shape", "mistral-7b", .. overrides]);
+        Assert.True(code == 0, error);
+        Assert.Contains("32 layers, 32 of them gated slot attention", output);
+        Assert.Matches(@"13\.\d GiB weights", output);
+        Assert.Matches(@"13\.\d GiB teacher", output);
+        (code, output, _) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--shape", world["teacher/config.json"], "--json"]);
+        Assert.Equal(0, code);
+        Assert.True((long)JsonNode.Parse(output)!["memory_total"]! > 0);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "24", "--shape", "mistral-7b", .. overrides]);
+        Assert.Equal(2, code);
+        Assert.Contains("does not fit the card", error);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--shape", "mistral-7b"]);
+        Assert.Equal(2, code);
+        Assert.Contains("--shape needs --dry-run", error);
+    }
+
+    [Fact]
+    public async Task A_dry_run_counts_what_each_stage_trains()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "training.lora={rank: 2, alpha: 4, targets: [blocks.*.mixer.q_proj.weight]}"]);
+        Assert.True(code == 0, error);
+
+        // Two layers; A and B of each q_proj, f_proj and g_norm of each mixer.
+        var hidden = world.Config.HiddenSize;
+        var mixer = world.Config.Mixers[0];
+        int query = mixer.Heads * mixer.HeadDim;
+        int added = 2 * ((hidden * mixer.KeyValueHeads * 4) + query);
+        Assert.Contains($"trains adapters: 4 tensors, {2 * 2 * (hidden + query):N0} parameters; and what conversion added: 4 tensors, {added:N0} parameters", output);
+        Assert.Matches(@"\d KiB moments", output);
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "training.stages=[{name: norms, trained: ['*_norm.weight']}]"]);
+        Assert.True(code == 0, error);
+        Assert.Matches(@"trains \*_norm\.weight: \d tensors, \d+ parameters", output);
+    }
+
+    [Fact]
     public Task A_missing_recipe_is_the_users_mistake() => Refuses(world => File.Delete(world.RecipePath), "recipe.yaml: no such file");
 
     [Fact]
