@@ -25,6 +25,11 @@ internal static class PlanView
         var disk = DiskPlan.Of(plan, folder, exports);
         Show(plan, folder, disk, outlook?.StepsDone, asJson);
         problems.ThrowIfAny();
+        if (outlook!.Redrawn is { } redrawn)
+        {
+            Screen.Warn(redrawn);
+        }
+
         try
         {
             disk.Check(plan.Recipe.Training.KeepLast);
@@ -36,7 +41,7 @@ internal static class PlanView
 
         if (!asJson)
         {
-            Screen.Print($"Nothing was done; without --dry-run {WhatFollows(outlook!.StepsDone, plan.Recipe.Training.Steps, exports)}.");
+            Screen.Print($"Nothing was done; without --dry-run {WhatFollows(outlook.StepsDone, plan.Recipe.Training.Steps, exports)}.");
         }
     }
 

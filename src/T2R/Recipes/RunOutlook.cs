@@ -5,7 +5,8 @@ namespace T2R.Recipes;
 
 /// <summary>What a recipe finds in its run's folder, looked up without writing there: the run that it would go on with, or why it may not.</summary>
 /// <param name="StepsDone">Steps of the newest checkpoint; 0 when training would begin anew.</param>
-public sealed record RunOutlook(int StepsDone)
+/// <param name="Redrawn">A warning that the learning rate's schedule is another than the run's so far; null when it is not.</param>
+public sealed record RunOutlook(int StepsDone, string? Redrawn)
 {
     /// <summary>Looks.</summary>
     /// <param name="plan">The recipe.</param>
@@ -16,7 +17,9 @@ public sealed record RunOutlook(int StepsDone)
     {
         using var held = RunFolder.TryHold(folder);
         Refuse(plan, folder, RunRecord.Of(plan), exports);
-        return new RunOutlook(RunCheckpoint.NewestState(folder)?.Step ?? 0);
+        return RunCheckpoint.NewestState(folder) is { } began
+            ? new RunOutlook(began.Step, OptionChanges.OfSchedule(began, plan.Recipe.Training))
+            : new RunOutlook(0, null);
     }
 
     /// <summary>Refuses what must not be overwritten.</summary>

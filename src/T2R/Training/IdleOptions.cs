@@ -42,7 +42,8 @@ internal static class IdleOptions
 
         foreach (var plan in stages.Where(s => options.WarmupSteps >= s.Steps))
         {
-            yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: its learning rate never falls.";
+            string shortened = options.WarmupSteps > plan.Steps ? "the warm-up is shortened to these, and " : string.Empty;
+            yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: {shortened}its learning rate never falls.";
         }
 
         var names = WeightLayout.Of(model).Select(s => s.Name).ToList();

@@ -117,7 +117,7 @@ public sealed class Trainer : IDisposable
         {
             if (checkpoint is not null)
             {
-                Resume(checkpoint);
+                Resume(checkpoint, warnings);
                 _folder.RemoveAfter(checkpoint.Step);
             }
         }
@@ -130,13 +130,18 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Resume(RunCheckpoint checkpoint)
+    private void Resume(RunCheckpoint checkpoint, List<string> warnings)
     {
         var began = checkpoint.State;
         string[] problems = [.. OptionChanges.Between(began, _options, _folder.Path).Append(OptionChanges.OfText(began.Corpus, _state.Corpus, _folder.Path)).OfType<string>()];
         if (problems.Length > 0)
         {
             throw new UserErrorException(problems);
+        }
+
+        if (OptionChanges.OfSchedule(began, _options) is { } redrawn)
+        {
+            warnings.Add(redrawn);
         }
 
         _state = began with { Options = _options };

@@ -26,6 +26,7 @@ public class RunVerbTests
         (code, output, error) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "--json", "training.steps=5"]);
         Assert.True(code == 0, error);
         Assert.Equal(5, (int)JsonNode.Parse(output)!["steps"]!);
+        Assert.Contains("warning: training.steps is 5 and was 4 so far: from step 4 on", error);
 
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
         Assert.True(code == 0, error);
@@ -91,6 +92,7 @@ public class RunVerbTests
         {
             var (exit, shown, said) = await T2rProcess.Run([verb, world.RecipePath, "--out", world["run"], "--dry-run", .. more]);
             Assert.True(exit == 0, said);
+            Assert.Equal(!more.Contains("training.steps=4"), said.Contains("warning: training.steps is 6 and was 4 so far", StringComparison.Ordinal));
             return shown.TrimEnd();
         }
     }

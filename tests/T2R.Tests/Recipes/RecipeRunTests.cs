@@ -249,7 +249,8 @@ public class RecipeRunTests
     [InlineData("training.stages=[{name: a, objective: mixers}]", "training.distillation has no effect")]
     [InlineData("model.seed=3", "model.seed has no effect")]
     [InlineData("samples.seed=3", "samples.seed has no effect")]
-    [InlineData("training.warmup_steps=6", "its learning rate never falls")]
+    [InlineData("training.warmup_steps=6", "has 6 steps: its learning rate never falls")]
+    [InlineData("training.warmup_steps=7", "has 6 steps: the warm-up is shortened to these, and its learning rate never falls")]
     public void A_setting_without_effect_is_warned_of(string assignment, string expected)
     {
         using var world = new TinyWorld();
