@@ -67,7 +67,7 @@ public class ConversionVerbTests
         Assert.Equal(0, (await T2rProcess.Run(convert)).ExitCode);
         var (code, _, error) = await T2rProcess.Run(convert);
         Assert.Equal(2, code);
-        Assert.Contains("exists", error);
+        Assert.Contains("exists and holds a model; replace it with --force", error);
         Assert.Equal((2, error), await DryRun([]));
         Assert.Equal((0, ""), await DryRun(["--force"]));
         Assert.Equal(0, (await T2rProcess.Run([.. convert, "--force"])).ExitCode);
