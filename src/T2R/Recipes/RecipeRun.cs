@@ -79,7 +79,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         using var model = LoadStart();
         var result = Train(run, model, teacher, text);
         rows.Add(measure.Row(plan.Conversion is null ? "trained" : "after finetuning", model, rows));
-        Export(model, rows, measure.Windows);
+        Export(model, rows, measure.Windows, result);
         rows.Add(AsExported(measure, rows));
         var report = new RunReport(
             plan.Recipe.Name, rows.ToImmutable(), measure.Windows, plan.Recipe.Data.WindowLength, result.Tokens, result.ElapsedSeconds, result.PlannedBytes, result.PeakBytes, ExportFolder);
@@ -157,13 +157,14 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         return measure.Row(name, model, before);
     }
 
-    private void Export(CausalLM model, IReadOnlyList<ReportRow> rows, int windows)
+    private void Export(CausalLM model, IReadOnlyList<ReportRow> rows, int windows, TrainingResult result)
     {
         Exporter.Export(model, ExportFolder, new ExportOptions
         {
             Dtype = plan.ExportDtype,
             Origin = Companions,
             Recipe = plan.Recipe.Resolved,
+            Trained = new TrainedSteps(result.Steps, plan.Recipe.Training.Steps, result.Tokens),
             Figures = [.. rows.Select(r => new MeasuredFigure($"perplexity over {windows:N0} held-out windows, {r.Model}", $"{r.Perplexity:F2}"))],
             Replace = true,
         }, watch.Progress, cancellation);

@@ -30,7 +30,11 @@ public class RunVerbTests
 
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
         Assert.True(code == 0, error);
-        Assert.Contains("step-00000005", output);
+        Assert.Contains("step-00000005, step 5 of 5, lies in", output);
+        Assert.DoesNotContain("not finished", error);
+        (code, _, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
+        Assert.Equal(2, code);
+        Assert.Contains("replace it with --force", error);
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"], "--force", "--dtype", "bf16", "--json"]);
         Assert.True(code == 0, error);
         var exported = JsonNode.Parse(output)!;
