@@ -111,7 +111,7 @@ public sealed record ModelCard
             text.Append($"| {total.Tensors} | {total.Action.ToString().ToLowerInvariant()} | {Count(total.Parameters)} | {total.Reason} |\n");
         }
 
-        text.Append($"\n`{ConversionRecord.FileName}` has every tensor. The weights derive from {conversion.Source}, whose licence they stay under.\n");
+        text.Append($"\n`{ConversionRecord.FileName}` has every tensor, and the fingerprint of the source's weights, which `t2r inspect` prints of a folder. The weights derive from {conversion.Source}, whose licence they stay under.\n");
     }
 
     private void HowTrained(StringBuilder text)
