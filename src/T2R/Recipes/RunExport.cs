@@ -24,7 +24,7 @@ public static class RunExport
         var record = RunRecord.Load(runFolder);
         var config = record.ReadShape(runFolder);
         using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
-            ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
+            ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint: let it train first, and keep one (training.keep_last).");
         var trained = new TrainedSteps(checkpoint.Step, checkpoint.State.Options.Steps, checkpoint.Tokens);
         string stored = dtype ?? record.ExportDtype;
         using var start = new StartWeights(runFolder, record, config, checkpoint.State.Options.Seed);

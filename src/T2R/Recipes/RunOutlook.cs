@@ -12,7 +12,7 @@ public sealed record RunOutlook(int StepsDone, string? Redrawn)
     /// <param name="plan">The recipe.</param>
     /// <param name="folder">The run's folder, which need not exist.</param>
     /// <param name="exports">Whether an export follows the training.</param>
-    /// <exception cref="UserErrorException">The folder is a file, another process trains in it, it holds another recipe's run, or something else where the export goes.</exception>
+    /// <exception cref="UserErrorException">The folder is a file, another process trains in it, it holds another recipe's run, or something else where the export goes; or nothing would be left of the training.</exception>
     public static RunOutlook Of(RecipePlan plan, string folder, bool exports)
     {
         using var held = RunFolder.TryHold(folder);
@@ -35,6 +35,11 @@ public sealed record RunOutlook(int StepsDone, string? Redrawn)
         if (exports)
         {
             problems.Try(() => FolderWriter.CheckTarget(Path.Combine(folder, RecipeRun.ExportName), replace: true, companions: null));
+        }
+
+        else if (plan.Recipe.Training.KeepLast == 0)
+        {
+            problems.Add("training.keep_last is 0, so that nothing of the training would be left: keep a checkpoint, or let `t2r run` export the model.");
         }
 
         problems.ThrowIfAny();

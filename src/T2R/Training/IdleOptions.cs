@@ -2,7 +2,7 @@ using T2R.Models;
 
 namespace T2R.Training;
 
-/// <summary>Finds options that change nothing, which their author will not have meant.</summary>
+/// <summary>Finds options that change nothing, or do what their author may not have meant.</summary>
 internal static class IdleOptions
 {
     /// <summary>A sentence for each.</summary>
@@ -12,6 +12,11 @@ internal static class IdleOptions
         if (options.EvaluateEvery > 0 && !hasHeldOut)
         {
             yield return "training.evaluate_every has no effect: there is no held-out text.";
+        }
+
+        if (options.KeepLast == 0)
+        {
+            yield return "training.keep_last is 0: no checkpoint is written, so a run that is stopped begins anew.";
         }
 
         if (options.OffloadInputs && !onCard)

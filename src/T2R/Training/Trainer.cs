@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Trains to the end, from the newest checkpoint if there is one.</summary>
-    /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <param name="cancellation">Stops after the step under way, with a checkpoint if any are kept.</param>
     /// <returns>What is left.</returns>
     /// <exception cref="UserErrorException">The run in the folder began with other options or text.</exception>
     /// <exception cref="DivergedException">A loss or gradient is not finite.</exception>
@@ -258,7 +258,7 @@ public sealed class Trainer : IDisposable
 
     private void SaveIfDue()
     {
-        if (_state.Step == _options.Steps || (_options.CheckpointEvery > 0 && _state.Step % _options.CheckpointEvery == 0))
+        if (_options.KeepLast > 0 && (_state.Step == _options.Steps || (_options.CheckpointEvery > 0 && _state.Step % _options.CheckpointEvery == 0)))
         {
             Save();
         }
@@ -282,7 +282,7 @@ public sealed class Trainer : IDisposable
         if (cancellation.IsCancellationRequested)
         {
             _saver.Wait();
-            if (_stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
+            if (_options.KeepLast > 0 && _stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
             {
                 Save();
                 _saver.Wait();
@@ -298,6 +298,7 @@ public sealed class Trainer : IDisposable
         LossPlot.Write(_folder.MetricsPath, _folder.PlotPath);
         _stage?.Dispose();
         _stage = null;
-        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, RunFolder.Checkpoints(_folder.Path)[0], _memory.Total, _peakBytes);
+        string path = _folder.CheckpointPath(_state.Step);
+        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, Directory.Exists(path) ? path : null, _memory.Total, _peakBytes);
     }
 }
