@@ -21,6 +21,9 @@ internal static class Quantity
     /// <summary>"12,000 tokens"; bytes as <see cref="Bytes"/>.</summary>
     public static string Of(double amount, string unit) => unit == "bytes" ? Bytes(amount) : $"{(amount < 100 ? ThreeDigits(amount) : amount.ToString("N0"))} {unit}";
 
+    /// <summary>"16 windows", "1 window": what a perplexity is told with, as it differs much from window to window.</summary>
+    public static string Windows(long count) => count == 1 ? "1 window" : $"{count:N0} windows";
+
     /// <summary>"0.4 s", "12 s", "3:05", "1:02:03".</summary>
     public static string Duration(TimeSpan time) => time switch
     {

@@ -30,6 +30,20 @@ public sealed class Problems
         }
     }
 
+    /// <summary>Likewise, with the key that the user gave before what is said of its value.</summary>
+    /// <param name="key">Such as <c>model.source</c>.</param>
+    /// <param name="check">The check.</param>
+    /// <typeparam name="T">What the check yields.</typeparam>
+    /// <returns>What it yielded, or null when it threw.</returns>
+    public T? Try<T>(string key, Func<T> check)
+        where T : class
+    {
+        var found = new Problems();
+        var result = found.Try(check);
+        _sentences.AddRange(found._sentences.Select(s => $"{key}: {s}"));
+        return result;
+    }
+
     /// <summary>Likewise, of a check that yields nothing.</summary>
     /// <param name="check">The check.</param>
     public void Try(Action check)

@@ -5,7 +5,7 @@ using T2R.Tokenization;
 
 namespace T2R.Cli.Inspect;
 
-/// <summary>What a model's folder holds, from its headers.</summary>
+/// <summary>What a model's folder holds, from its headers and samples of its weights.</summary>
 internal sealed record FolderReport
 {
     private static readonly int[] StateLengths = [1_000, 16_000];
@@ -40,6 +40,8 @@ internal sealed record FolderReport
 
     public required string Tokenizer { get; init; }
 
+    public required string Fingerprint { get; init; }
+
     public required int MaxPositionEmbeddings { get; init; }
 
     public required int? Window { get; init; }
@@ -70,6 +72,7 @@ internal sealed record FolderReport
             WeightBytes = folder.TotalBytes,
             WeightFiles = [.. Directory.EnumerateFiles(folder.Path, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order(StringComparer.Ordinal)],
             Tokenizer = TokenizerOf(folder.Path),
+            Fingerprint = folder.Fingerprint(),
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault()?.SlidingWindow,
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),

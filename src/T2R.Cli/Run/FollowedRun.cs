@@ -10,10 +10,10 @@ internal static class FollowedRun
         PlanView.Note(plan, folder);
         using var log = new RunLog(folder);
         using var progress = new ProgressReporter();
-        var watch = new RunWatch(progress, [new TrainingView(plan.Recipe.Training, progress), log], row =>
+        var watch = new RunWatch(progress, [new TrainingView(plan.Recipe.Training, progress), log], (row, windows) =>
         {
-            Screen.Note($"{row.Model}: perplexity {row.Perplexity:F2}");
-            log.Measured(row);
+            Screen.Note($"{row.Model}: perplexity {row.Perplexity:F2} over {Quantity.Windows(windows)}");
+            log.Measured(row, windows);
         });
         try
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using T2R.Conversion;
 using T2R.Recipes;
 using T2R.Training.Memory;
 
@@ -12,6 +13,10 @@ internal sealed class RecipeArguments
     private readonly Option<string?> _out = new("--out") { Description = "The run's folder; runs/NAME, by the recipe's name, unless given." };
     private readonly Option<bool> _dryRun = new("--dry-run") { Description = "Check everything and show the plan, with sizes and memory; do nothing." };
     private readonly Option<double?> _card = new("--card") { Description = "With --dry-run: plan for a card of so many GiB, which need not be in this machine." };
+    private readonly Option<string?> _shape = new("--shape")
+    {
+        Description = $"With --dry-run: plan the memory of a model of this shape in place of the recipe's, and look at neither model nor text; a config.json, or one of {string.Join(", ", RandomModel.Presets.Keys)}.",
+    };
     private readonly Option<bool> _json = new("--json") { Description = "Print the result as JSON." };
 
     private readonly bool _exports;
@@ -27,17 +32,24 @@ internal sealed class RecipeArguments
         verb.Options.Add(_out);
         verb.Options.Add(_dryRun);
         verb.Options.Add(_card);
+        verb.Options.Add(_shape);
         verb.Options.Add(_json);
     }
 
     /// <summary>Says what the verb does with a plan and the run's folder; a dry run shows the plan and does nothing.</summary>
     public void Do(Verb verb, Action<ParseResult, RecipePlan, string, CancellationToken> action) => verb.Does((parsed, stop) =>
     {
+        if (parsed.GetValue(_shape) is { } shape)
+        {
+            ShapeView.Show(OfShape(parsed, shape), IsJson(parsed));
+            return;
+        }
+
         using var plan = Open(parsed);
         string folder = parsed.GetValue(_out) ?? Path.Combine("runs", plan.Recipe.Name);
         if (IsDryRun(parsed))
         {
-            PlanView.Show(plan, folder, _exports, IsJson(parsed));
+            PlanView.Show(plan, folder, _exports, elsewhere: parsed.GetValue(_card) is not null, IsJson(parsed));
             return;
         }
 
@@ -53,7 +65,7 @@ internal sealed class RecipeArguments
     // The recipe held against the world; warnings are shown.
     private RecipePlan Open(ParseResult parsed)
     {
-        var plan = RecipePlan.Of(Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed)), Imagined(parsed));
+        var plan = RecipePlan.Of(Load(parsed), Imagined(parsed));
         foreach (string warning in IsDryRun(parsed) ? plan.Warnings.Concat(plan.TrainingWarnings) : plan.Warnings)
         {
             Screen.Warn(warning);
@@ -61,6 +73,12 @@ internal sealed class RecipeArguments
 
         return plan;
     }
+
+    private RecipeShape OfShape(ParseResult parsed, string shape) => IsDryRun(parsed)
+        ? RecipeShape.Of(Load(parsed), shape, Imagined(parsed))
+        : throw new UserErrorException("--shape needs --dry-run: only memory can be planned by a shape alone.");
+
+    private Recipe Load(ParseResult parsed) => Recipe.Load(parsed.GetValue(_recipe)!, Overrides(parsed));
 
     private CardMemory? Imagined(ParseResult parsed)
     {

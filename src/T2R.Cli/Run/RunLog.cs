@@ -52,7 +52,7 @@ internal sealed class RunLog(string folder) : ITrainingObserver, IDisposable
     /// <inheritdoc/>
     public void Warned(string sentence) => _log.Warning("{Sentence:l}", sentence);
 
-    public void Measured(ReportRow row) => _log.Information("{Model:l}: perplexity {Perplexity:F3}", row.Model, row.Perplexity);
+    public void Measured(ReportRow row, int windows) => _log.Information("{Model:l}: perplexity {Perplexity:F3} over {Windows} windows", row.Model, row.Perplexity, windows);
 
     public void Ended() => _log.Information("done");
 

@@ -19,7 +19,7 @@ internal sealed class TrainingView(TrainingOptions options, ProgressReporter pro
     }
 
     /// <inheritdoc/>
-    public void Evaluated(EvaluationMetrics metrics) => Say($"step {metrics.Step:N0}: held-out perplexity {metrics.Perplexity:F2}");
+    public void Evaluated(EvaluationMetrics metrics) => Say($"step {metrics.Step:N0}: held-out perplexity {metrics.Perplexity:F2} over {Quantity.Windows(metrics.Predictions / (options.WindowLength - 1))}");
 
     /// <inheritdoc/>
     public void Warned(string sentence) => Screen.Warn(sentence);

@@ -61,10 +61,9 @@ internal static class EvalVerb
             int count = Math.Min(parsed.GetValue(windows) ?? int.MaxValue, packed.Count);
             using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value);
             long began = Stopwatch.GetTimestamp();
-            IEnumerable<Batch> batches = packed.Sequential(count, parsed.GetValue(batchSize), device);
             Perplexity perplexity = parsed.GetValue(form) == GatedSlotForm.Recurrent
-                ? RecurrentPerplexity.Of(loaded, batches, parsed.GetValue(reset), progress, stop)
-                : Perplexity.Of(loaded, Report(batches, count, progress, stop), parsed.GetValue(reset));
+                ? RecurrentPerplexity.Of(loaded, packed, count, parsed.GetValue(batchSize), parsed.GetValue(reset), progress, stop)
+                : Perplexity.Of(loaded, Report(packed.Sequential(count, parsed.GetValue(batchSize), device), count, progress, stop), parsed.GetValue(reset));
             Show(perplexity, count, packed.WindowLength, Stopwatch.GetElapsedTime(began), parsed.GetValue(json));
         });
         return verb;

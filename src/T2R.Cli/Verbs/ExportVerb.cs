@@ -28,13 +28,19 @@ internal static class ExportVerb
             using var progress = new ProgressReporter();
             string target = parsed.GetValue(output)!;
             var exported = RunExport.Newest(parsed.GetValue(run)!, target, parsed.GetValue(dtype), parsed.GetValue(force), Screen.Warn, progress, stop);
+            var trained = exported.Trained;
+            if (!trained.IsAll)
+            {
+                Screen.Warn($"the run is not finished: this is step {trained.Done:N0} of {trained.Planned:N0}, as the model card says too; `t2r run` or `t2r train` goes on with it.");
+            }
+
             if (parsed.GetValue(json))
             {
-                Screen.PrintJson(new { Run = parsed.GetValue(run), Out = target, exported.Checkpoint, exported.Step, exported.Tokens, exported.Parameters, exported.Dtype });
+                Screen.PrintJson(new { Run = parsed.GetValue(run), Out = target, exported.Checkpoint, Step = trained.Done, Steps = trained.Planned, trained.Tokens, exported.Parameters, exported.Dtype });
                 return;
             }
 
-            Screen.Print($"{exported.Checkpoint} lies in {target} as a model's folder.");
+            Screen.Print($"{exported.Checkpoint}, step {trained.Done:N0} of {trained.Planned:N0}, lies in {target} as a model's folder.");
         });
         return verb;
     }

@@ -8,7 +8,7 @@ internal static class InspectVerb
 {
     public static Command Create()
     {
-        var verb = new Verb("inspect", "Says what a model's folder holds and what convert would make of it; reads headers, not weights.")
+        var verb = new Verb("inspect", "Says what a model's folder holds and what convert would make of it; reads headers and samples, not all weights.")
         {
             Examples = ["t2r inspect Mistral-7B-v0.1", "t2r inspect Mistral-7B-GSA --json"],
         };
@@ -46,6 +46,7 @@ internal static class InspectVerb
         table.Row("vocabulary", $"{report.VocabularySize:N0}{(report.TiedHead ? ", head tied to the embedding" : "")}");
         table.Row("parameters", $"{report.Parameters.Values.Sum():N0}\n{string.Join("\n", report.Parameters.Select(p => $"{p.Key} {p.Value:N0}"))}");
         table.Row("weights", $"{string.Join(", ", report.Dtypes)}, {Quantity.Bytes(report.WeightBytes)} in {report.WeightFiles.Count} file{(report.WeightFiles.Count == 1 ? "" : "s")}");
+        table.Row("fingerprint", report.Fingerprint);
         table.Row("tokenizer", report.Tokenizer);
         table.Row("context", report.Window is { } window ? $"{report.MaxPositionEmbeddings:N0} positions, sliding window {window:N0}" : $"{report.MaxPositionEmbeddings:N0} positions");
         foreach (var (tokens, bytes) in report.StateBytes)

@@ -21,7 +21,7 @@ internal static class TrainVerb
                 return;
             }
 
-            string perplexity = result.Evaluation is { } evaluation ? $"; perplexity {evaluation.Perplexity:F2}" : string.Empty;
+            string perplexity = result.Evaluation is { } evaluation ? $"; perplexity {evaluation.Perplexity:F2} over {Quantity.Windows(evaluation.Predictions / (plan.Recipe.Data.WindowLength - 1))}" : string.Empty;
             Screen.Print($"{result.Steps:N0} steps, {result.Tokens:N0} tokens in {Quantity.Duration(TimeSpan.FromSeconds(result.ElapsedSeconds))}{perplexity}.");
             ReportView.Memory(result.PlannedBytes, result.PeakBytes);
             Screen.Print($"The weights lie in {result.Checkpoint}; `t2r export {folder} --out DIR` makes a model's folder of them.");

@@ -9,14 +9,16 @@ namespace T2R.Conversion;
 internal static class ConversionTarget
 {
     /// <summary>Every layer gated slot attention but those that keep softmax.</summary>
-    /// <exception cref="UserErrorException">Everything that is wrong with source and options together.</exception>
-    public static ModelConfig Of(ModelFolder source, ConversionOptions options)
+    /// <param name="config">The transformer.</param>
+    /// <param name="options">The user's choices.</param>
+    /// <param name="place">What the shape was read from, for errors.</param>
+    /// <exception cref="UserErrorException">Everything that is wrong with shape and options together.</exception>
+    public static ModelConfig Of(ModelConfig config, ConversionOptions options, string place)
     {
         var problems = new Problems();
-        var config = source.Config;
         if (config.Mixers.Any(m => m is GatedSlotAttentionConfig))
         {
-            throw new UserErrorException($"{source.Path}: the model is recurrent already ({source.Format.Name}); convert takes a transformer.");
+            throw new UserErrorException($"{place}: the model is recurrent already; convert takes a transformer.");
         }
 
         Check(config, options, problems);
@@ -28,7 +30,7 @@ internal static class ConversionTarget
         ];
         var target = config with { Mixers = mixers };
         return GatedSlotFormat.WhyNot(target) is { } reason
-            ? throw new UserErrorException($"{Path.Combine(source.Path, "config.json")}: the model cannot be converted: it has {reason}.")
+            ? throw new UserErrorException($"{place}: the model cannot be converted: it has {reason}.")
             : target;
     }
 

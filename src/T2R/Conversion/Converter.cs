@@ -19,7 +19,7 @@ public static class Converter
     /// <exception cref="UserErrorException">Everything that is wrong: a source that is recurrent already or has heads the target format cannot express, layers that do not exist, an unknown initialisation.</exception>
     public static ConversionPlan Plan(ModelFolder source, ConversionOptions options)
     {
-        var target = ConversionTarget.Of(source, options);
+        var target = ConversionTarget.Of(source.Config, options, Path.Combine(source.Path, "config.json"));
         var initialization = Initializations.Named(options.Initialization);
         var ofSource = WeightLayout.Of(source.Config).ToDictionary(s => s.Name, StringComparer.Ordinal);
         var entries = new List<LedgerEntry>();

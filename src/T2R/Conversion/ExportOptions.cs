@@ -14,6 +14,9 @@ public sealed record ExportOptions
     /// <summary>The resolved recipe, for the model card.</summary>
     public string? Recipe { get; init; }
 
+    /// <summary>How much of the recipe's training is done, for the model card; null when unknown.</summary>
+    public TrainedSteps? Trained { get; init; }
+
     /// <summary>What was measured, for the model card.</summary>
     public IReadOnlyList<MeasuredFigure> Figures { get; init; } = [];
 

@@ -58,6 +58,7 @@ public static class Exporter
             Dtype = options.Dtype,
             Conversion = conversion,
             Recipe = options.Recipe,
+            Trained = options.Trained,
             Figures = options.Figures,
         }.ToMarkdown());
         cancellation.ThrowIfCancellationRequested();

@@ -67,6 +67,11 @@ public sealed class FolderWriter : IDisposable
     public static void CheckTarget(string path, bool replace, string? companions)
     {
         RefuseToDestroy(path, replace, companions);
+        if (!replace && File.Exists(Path.Combine(path, ConfigFile)))
+        {
+            throw new UserErrorException($"{path}: the folder exists and holds a model; replace it with --force, or choose another one.");
+        }
+
         StagedFolder.RefuseIfTaken(Path.GetFullPath(path), replace);
     }
 

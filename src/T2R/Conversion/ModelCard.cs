@@ -26,6 +26,9 @@ public sealed record ModelCard
     /// <summary>The recipe it was trained by; null when it was not.</summary>
     public string? Recipe { get; init; }
 
+    /// <summary>How much of the recipe's training is done; null when unknown.</summary>
+    public TrainedSteps? Trained { get; init; }
+
     /// <summary>What was measured.</summary>
     public IReadOnlyList<MeasuredFigure> Figures { get; init; } = [];
 
@@ -108,7 +111,7 @@ public sealed record ModelCard
             text.Append($"| {total.Tensors} | {total.Action.ToString().ToLowerInvariant()} | {Count(total.Parameters)} | {total.Reason} |\n");
         }
 
-        text.Append($"\n`{ConversionRecord.FileName}` has every tensor. The weights derive from {conversion.Source}, whose licence they stay under.\n");
+        text.Append($"\n`{ConversionRecord.FileName}` has every tensor, and the fingerprint of the source's weights, which `t2r inspect` prints of a folder. The weights derive from {conversion.Source}, whose licence they stay under.\n");
     }
 
     private void HowTrained(StringBuilder text)
@@ -116,13 +119,20 @@ public sealed record ModelCard
         if (Recipe is not null)
         {
             string fence = new('`', Math.Max(3, LongestRunOfTicks(Recipe) + 1));
-            text.Append($"\n## Training\n\nBy this recipe:\n\n{fence}yaml\n{Recipe.TrimEnd()}\n{fence}\n");
+            text.Append($"\n## Training\n\n{HowMuch()}By this recipe:\n\n{fence}yaml\n{Recipe.TrimEnd()}\n{fence}\n");
         }
         else if (Conversion is not null)
         {
             text.Append("\n## Training\n\nNone since the conversion: the new layers have yet to learn, and its text is poor until they have (`t2r train`).\n");
         }
     }
+
+    private string HowMuch() => Trained switch
+    {
+        null => string.Empty,
+        { IsAll: true } all => $"{Count(all.Done)} steps, {Count(all.Tokens)} tokens. ",
+        var part => $"**Not finished: step {Count(part.Done)} of {Count(part.Planned)}**, {Count(part.Tokens)} tokens; the model is not yet what the recipe ends with. ",
+    };
 
     private void Measured(StringBuilder text)
     {

@@ -13,29 +13,41 @@ public static class RecurrentPerplexity
 
     /// <summary>The perplexity of windows, the same predictions as <see cref="Perplexity.Of"/> makes of them in the chunk form.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="batches">The windows, on the model's device; each batch is disposed after use.</param>
+    /// <param name="windows">The text.</param>
+    /// <param name="count">How many windows from its beginning, or all if there are fewer.</param>
+    /// <param name="batchSize">Windows that are read side by side.</param>
     /// <param name="resetAtDocuments">Whether states and attention begin anew at documents inside a window.</param>
-    /// <param name="progress">Hears of the tokens read of each batch.</param>
+    /// <param name="progress">Hears of the tokens read, of all windows together.</param>
     /// <param name="cancellation">Heeded between tokens.</param>
-    /// <exception cref="ArgumentException">There is no prediction to measure.</exception>
     public static Perplexity Of(
-        CausalLM model, IEnumerable<Batch> batches, bool resetAtDocuments, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
+        CausalLM model,
+        PackedWindows windows,
+        int count,
+        int batchSize,
+        bool resetAtDocuments,
+        IProgress<StageProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         double sum = 0;
-        long predictions = 0;
-        foreach (var batch in batches)
+        long done = 0, all = (long)Math.Min(count, windows.Count) * (windows.WindowLength - 1);
+        foreach (var batch in windows.Sequential(count, batchSize, model.Device))
         {
             using (batch)
             {
-                sum += SumOf(model, batch, resetAtDocuments, progress, cancellation);
-                predictions += batch.Ids.shape[0] * (batch.Ids.shape[1] - 1);
+                sum += SumOf(model, batch, resetAtDocuments, Read, cancellation);
             }
         }
 
-        return predictions > 0 ? new Perplexity(sum / predictions, predictions) : throw new ArgumentException("no predictions to measure", nameof(batches));
+        return new Perplexity(sum / done, done);
+
+        void Read(long tokens)
+        {
+            done += tokens;
+            progress?.Report(new StageProgress(Stage, done, all, "tokens"));
+        }
     }
 
-    private static double SumOf(CausalLM model, Batch batch, bool resetAtDocuments, IProgress<StageProgress>? progress, CancellationToken cancellation)
+    private static double SumOf(CausalLM model, Batch batch, bool resetAtDocuments, Action<long> read, CancellationToken cancellation)
     {
         using var _ = inference_mode();
         using var outer = NewDisposeScope();
@@ -51,7 +63,7 @@ public static class RecurrentPerplexity
             var logits_BV = model.Forward(batch.Ids.narrow(1, t, 1), context, state).squeeze(1);
             var next_B = batch.Ids.narrow(1, t + 1, 1).squeeze(1);
             sum.add_(nn.functional.cross_entropy(logits_BV, next_B, reduction: nn.Reduction.None).sum(ScalarType.Float64));
-            progress?.Report(new StageProgress(Stage, t + 1, length - 1, "tokens"));
+            read(batch.Ids.shape[0]);
         }
 
         return sum.item<double>();

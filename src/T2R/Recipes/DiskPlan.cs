@@ -10,6 +10,8 @@ namespace T2R.Recipes;
 /// <param name="Parts">What it is.</param>
 public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
 {
+    private const string Checkpoints = "checkpoints", Export = "export";
+
     /// <summary>All parts together.</summary>
     public long Total => Parts.Sum(p => p.Bytes);
 
@@ -28,16 +30,26 @@ public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
         var checkpoints = CheckpointSpace.Of(plan.Config with { Lora = plan.Recipe.Training.Lora }, plan.Recipe.Training, plan.Dtype, folder);
         if (checkpoints.More > 0)
         {
-            parts.Add(new("checkpoints", checkpoints.More, checkpoints.Each));
+            parts.Add(new(Checkpoints, checkpoints.More, checkpoints.Each));
         }
 
         if (exports)
         {
-            parts.Add(new("export", 1, WeightLayout.Of(plan.Config).Sum(s => s.Count) * DtypeName.Bytes(plan.ExportDtype)));
+            parts.Add(new(Export, 1, WeightLayout.Of(plan.Config).Sum(s => s.Count) * DtypeName.Bytes(plan.ExportDtype)));
         }
 
         return new DiskPlan(folder, parts.ToImmutable());
     }
+
+    // Without an export, a checkpoint is all that is left.
+    private string Fewer(int keepLast) =>
+        (keepLast > 1, Parts.Any(p => p.Name == Checkpoints) && Parts.Any(p => p.Name == Export)) switch
+        {
+            (true, true) => "keep fewer checkpoints (training.keep_last=1) or none (0), ",
+            (true, false) => "keep fewer checkpoints (training.keep_last=1), ",
+            (false, true) => "keep no checkpoint (training.keep_last=0), ",
+            _ => string.Empty,
+        };
 
     /// <summary>Checks that there is room, before anything is written.</summary>
     /// <param name="keepLast">How many checkpoints are kept, for what to do.</param>
@@ -55,7 +67,7 @@ public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
         {
             throw new IOException(
                 $"Not enough disk space for the run in {Folder}: it needs {DiskFull.Size(Total)} ({string.Join(", ", Parts.Select(p => p.Text))}) and {DiskFull.Size(free)} are free there; "
-                + $"nothing was written. Free some space, choose another place with --out, {(keepLast > 1 ? "keep fewer checkpoints (training.keep_last=1), " : "")}train fewer weights, or let the optimizer remember less (training.optimizer.name=adamw_8bit).");
+                + $"nothing was written. Free some space, choose another place with --out, {Fewer(keepLast)}train fewer weights, or let the optimizer remember less (training.optimizer.name=adamw_8bit).");
         }
     }
 }

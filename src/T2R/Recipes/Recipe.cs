@@ -61,7 +61,7 @@ public sealed record Recipe
         return recipe with { Resolved = RecipeTree.Write(tree) };
     }
 
-    private static Recipe Read(YamlSection yaml)
+    internal static Recipe Read(YamlSection yaml)
     {
         var data = Required(yaml, "data", DataSection.Read) ?? new DataSection { Train = [], WindowLength = 2 };
         var recipe = new Recipe

@@ -12,20 +12,22 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        Recipe recipe, ModelFolder? source, ModelConfig config, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, ICorpus train, ICorpus? validation, CardMemory? card)
+        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, ICorpus train, ICorpus? validation)
     {
-        (Recipe, Source, Config, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation, Card) =
-            (recipe, source, config, conversion, tokenizerFolder, tokenizer, train, validation, card);
+        (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, train, validation);
     }
 
     /// <summary>The recipe.</summary>
-    public Recipe Recipe { get; }
+    public Recipe Recipe => Shape.Recipe;
+
+    /// <summary>The recipe with the shapes of its models: what it trains, in how much memory.</summary>
+    public RecipeShape Shape { get; }
 
     /// <summary>The source folder; null when training from random weights.</summary>
     public ModelFolder? Source { get; }
 
     /// <summary>The shape that is trained.</summary>
-    public ModelConfig Config { get; }
+    public ModelConfig Config => Shape.Config;
 
     /// <summary>How the source becomes it; null when it is trained as it is.</summary>
     public ConversionPlan? Conversion { get; }
@@ -43,19 +45,19 @@ public sealed class RecipePlan : IDisposable
     public ICorpus? Validation { get; }
 
     /// <summary>The card it is trained on, or planned for; null for the CPU.</summary>
-    public CardMemory? Card { get; }
+    public CardMemory? Card => Shape.Card;
 
     /// <summary>Where the model runs.</summary>
     public Device Device => Card is null ? CPU : CUDA;
 
     /// <summary>Type of the matrices.</summary>
-    public ScalarType Dtype => DtypeOn(Recipe, Card);
+    public ScalarType Dtype => Shape.Dtype;
 
     /// <summary>Type of the exported weights.</summary>
     public ScalarType ExportDtype => Recipe.ExportDtype ?? Source?.Dtype ?? Dtype;
 
     /// <summary>Whether the teacher is needed in memory while training.</summary>
-    public bool NeedsTeacher => Conversion is not null && WantsTeacher(Recipe);
+    public bool NeedsTeacher => Shape.Teacher is not null;
 
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
     public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
@@ -63,12 +65,8 @@ public sealed class RecipePlan : IDisposable
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null)];
 
-    /// <summary>Numbers that some stage trains, adapters' included.</summary>
-    public long TrainedParameters =>
-        WeightLayout.Of(Config with { Lora = Recipe.Training.Lora }).Where(s => WeightChoice.IsEverTrained(Recipe.Training, s.Name)).Sum(s => s.Count);
-
     /// <summary>What training is going to hold.</summary>
-    public MemoryPlan Memory => MemoryPlan.Of(Config with { Lora = Recipe.Training.Lora }, Recipe.Training, Dtype, NeedsTeacher ? Source!.Config : null, Card);
+    public MemoryPlan Memory => Shape.Memory;
 
     /// <summary>Opens everything a recipe names.</summary>
     /// <param name="recipe">The recipe.</param>
@@ -77,29 +75,23 @@ public sealed class RecipePlan : IDisposable
     public static RecipePlan Of(Recipe recipe, CardMemory? imagined = null)
     {
         var problems = new Problems();
-        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now() : null);
-        if (recipe.Device == RecipeDevice.Cuda && card is null)
-        {
-            problems.Add("device is cuda and libtorch sees no CUDA device; `t2r doctor` says why. Use device=cpu, or device=auto to take what is there.");
-        }
-
-        var source = recipe.Model.Source is { } folder ? problems.Try(() => ModelFolder.Open(folder)) : null;
+        var card = RecipeShape.CardOf(recipe, imagined, problems);
+        var source = recipe.Model.Source is { } folder ? problems.Try("model.source", () => Open(folder)) : null;
         try
         {
-            var conversion = source is null || recipe.Conversion is null ? null : problems.Try(() => Converter.Plan(source, recipe.Conversion));
-            var config = conversion?.Target ?? source?.Config ?? (recipe.Model.Config is { } path ? problems.Try(() => RandomModel.Shape(path)) : null);
-            string tokenizerFolder = recipe.Model.Tokenizer ?? recipe.Model.Source ?? string.Empty;
-            var tokenizer = tokenizerFolder.Length == 0 ? null : problems.Try(() => TokenizerFolder.Open(tokenizerFolder));
-            var train = recipe.Data.Train.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Train, recipe.Data.Format, recipe.Data.Field));
-            var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try(() => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
-            CheckTogether(recipe, config, tokenizer, problems);
-            if (!problems.Any && card is not null)
-            {
-                CheckMemory(recipe, config! with { Lora = recipe.Training.Lora }, WantsTeacher(recipe) && conversion is not null ? source!.Config : null, card, problems);
-            }
+            var conversion = source is null || recipe.Conversion is null ? null : problems.Try("conversion", () => Converter.Plan(source, recipe.Conversion));
+            var config = conversion?.Target ?? source?.Config ?? (recipe.Model.Config is { } path ? problems.Try("model.config", () => RandomModel.Shape(path)) : null);
+            var (tokenizerKey, tokenizerFolder) = recipe.Model is { Tokenizer: { } own } ? ("model.tokenizer", own) : ("model.source", recipe.Model.Source!);
 
+            // Of a source that is not there this has been said.
+            var tokenizer = recipe.Model.Source is { } missing && !Directory.Exists(missing) ? null : problems.Try(tokenizerKey, () => TokenizerFolder.Open(tokenizerFolder));
+            var train = recipe.Data.Train.Count == 0 ? null : problems.Try("data.train", () => CorpusReader.Open(recipe.Data.Train, recipe.Data.Format, recipe.Data.Field));
+            var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try("data.validation", () => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
+            CheckTogether(recipe, config, tokenizer, problems);
+            var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
+            shape?.CheckMemory(problems);
             problems.ThrowIfAny();
-            return new RecipePlan(recipe, source, config!, conversion, tokenizerFolder, tokenizer!, train!, validation, card);
+            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, train!, validation);
         }
         catch
         {
@@ -124,26 +116,10 @@ public sealed class RecipePlan : IDisposable
         }
     }
 
-    private static ScalarType DtypeOn(Recipe recipe, CardMemory? card) => recipe.Dtype ?? (card is null ? ScalarType.Float32 : ScalarType.BFloat16);
-
-    private static bool WantsTeacher(Recipe recipe) => recipe.Training.Distillation is { Weight: > 0 } || recipe.Training.Stages.Any(s => s.Objective == StageObjective.Mixers);
-
-    private static void CheckMemory(Recipe recipe, ModelConfig config, ModelConfig? teacher, CardMemory card, Problems problems)
-    {
-        var dtype = DtypeOn(recipe, card);
-        var plan = MemoryPlan.Of(config, recipe.Training, dtype, teacher, card);
-        if (!plan.Fits(card))
-        {
-            var advice = MemoryAdvice.For(config, recipe.Training, dtype, teacher, card).Take(3).Select(a => $"{a.Settings} ({MemoryPart.Text(a.Bytes)}{Shorter(a)})").ToList();
-            problems.Add(
-                $"this training does not fit the card: {plan.Moment} it holds {MemoryPart.Text(plan.Total)} ({string.Join(", ", plan.Parts.Select(p => $"{p.Name} {MemoryPart.Text(p.Bytes)}"))}), "
-                + $"and the card has {MemoryPart.Text(card.Total)}. "
-                + (advice.Count > 0 ? $"It fits with {string.Join("; or ", advice)}." : "No setting makes it fit: take a shorter data.window_length, a smaller model or a larger card."));
-        }
-
-        string Shorter(MemoryAdvice advice) =>
-            advice.TokensPerStep == recipe.Training.TokensPerStep ? "" : $", and a step reads {advice.TokensPerStep} tokens instead of {recipe.Training.TokensPerStep}";
-    }
+    private static ModelFolder Open(string folder) => Path.Exists(folder)
+        ? ModelFolder.Open(folder)
+        : throw new UserErrorException(
+            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
 
     private static void CheckTogether(Recipe recipe, ModelConfig? config, SentencePieceTokenizer? tokenizer, Problems problems)
     {

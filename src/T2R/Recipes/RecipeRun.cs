@@ -23,6 +23,9 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>Where in a run's folder the converted model is.</summary>
     internal const string ConvertedName = "converted";
 
+    /// <summary>Where in a run's folder the export is.</summary>
+    internal const string ExportName = "export";
+
     /// <summary>The whole run.</summary>
     /// <returns>What was measured; also in <c>report.json</c>.</returns>
     /// <exception cref="UserErrorException">The folder holds another recipe's run.</exception>
@@ -39,7 +42,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
 
     private string ConvertedFolder => Path.Combine(folder, ConvertedName);
 
-    private string ExportFolder => Path.Combine(folder, "export");
+    private string ExportFolder => Path.Combine(folder, ExportName);
 
     // Whose tokenizer and generation settings an export carries.
     private string Companions => plan.Conversion is null ? plan.TokenizerFolderPath : ConvertedFolder;
@@ -76,7 +79,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         using var model = LoadStart();
         var result = Train(run, model, teacher, text);
         rows.Add(measure.Row(plan.Conversion is null ? "trained" : "after finetuning", model, rows));
-        Export(model, rows);
+        Export(model, rows, measure.Windows, result);
         rows.Add(AsExported(measure, rows));
         var report = new RunReport(
             plan.Recipe.Name, rows.ToImmutable(), measure.Windows, plan.Recipe.Data.WindowLength, result.Tokens, result.ElapsedSeconds, result.PlannedBytes, result.PeakBytes, ExportFolder);
@@ -100,8 +103,8 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         var run = RunFolder.Open(folder);
         try
         {
-            var record = Record();
-            RunChanges.Refuse(plan, folder, ConvertedFolder, record);
+            var record = RunRecord.Of(plan);
+            RunOutlook.Refuse(plan, folder, record, exports);
             DiskPlan.Of(plan, folder, exports).Check(plan.Recipe.Training.KeepLast);
             var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
             AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
@@ -113,21 +116,6 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
             run.Dispose();
             throw;
         }
-    }
-
-    // Paths inside the run's folder stay relative, so that the folder can be moved.
-    private RunRecord Record()
-    {
-        var (export, trained) = (DtypeName.Of(plan.ExportDtype), DtypeName.Of(plan.Dtype));
-        return plan.Conversion is not null
-            ? new RunRecord(ConvertedName, ConvertedName, export, trained)
-            : new RunRecord(
-                plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
-                Path.GetFullPath(plan.TokenizerFolderPath),
-                export,
-                trained,
-                plan.Source is null ? plan.Recipe.Model.Seed : null,
-                plan.Source?.Fingerprint());
     }
 
     private void Convert()
@@ -169,14 +157,15 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         return measure.Row(name, model, before);
     }
 
-    private void Export(CausalLM model, IReadOnlyList<ReportRow> rows)
+    private void Export(CausalLM model, IReadOnlyList<ReportRow> rows, int windows, TrainingResult result)
     {
         Exporter.Export(model, ExportFolder, new ExportOptions
         {
             Dtype = plan.ExportDtype,
             Origin = Companions,
             Recipe = plan.Recipe.Resolved,
-            Figures = [.. rows.Select(r => new MeasuredFigure($"perplexity, {r.Model}", $"{r.Perplexity:F2}"))],
+            Trained = new TrainedSteps(result.Steps, plan.Recipe.Training.Steps, result.Tokens),
+            Figures = [.. rows.Select(r => new MeasuredFigure($"perplexity over {windows:N0} held-out windows, {r.Model}", $"{r.Perplexity:F2}"))],
             Replace = true,
         }, watch.Progress, cancellation);
     }

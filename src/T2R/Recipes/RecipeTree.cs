@@ -23,9 +23,12 @@ internal static class RecipeTree
         };
     }
 
+    /// <summary>Parses a mapping that is known to be one.</summary>
+    public static YamlMappingNode Parse(string yaml) => (YamlMappingNode)Documents(yaml)[0].RootNode;
+
     /// <summary>Lays an override over the tree; missing mappings on its way are made, list items are named by number.</summary>
     /// <param name="root">The tree.</param>
-    /// <param name="assignment">Such as <c>training.learning_rate=3e-4</c>; the value is YAML.</param>
+    /// <param name="assignment">Such as <c>training.optimizer.learning_rate=3e-4</c>; the value is YAML.</param>
     /// <param name="source">Receives what is wrong with it, and remembers what came from it.</param>
     public static void Apply(YamlMappingNode root, string assignment, RecipeSource source)
     {
@@ -33,7 +36,7 @@ internal static class RecipeTree
         int equals = assignment.IndexOf('=', StringComparison.Ordinal);
         if (equals <= 0)
         {
-            problems.Add($"override '{assignment}': expected key=value, such as training.learning_rate=3e-4.");
+            problems.Add($"override '{assignment}': expected key=value, such as training.optimizer.learning_rate=3e-4.");
             return;
         }
 
@@ -41,12 +44,12 @@ internal static class RecipeTree
         YamlNode value;
         try
         {
-            value = Parse(assignment[(equals + 1)..], $"override '{assignment}'") ?? new YamlScalarNode(string.Empty);
+            value = ParseValue(assignment[(equals + 1)..]);
             source.Override(value, assignment);
         }
-        catch (UserErrorException e)
+        catch (YamlException e)
         {
-            problems.Add(e.Message);
+            problems.Add($"override '{assignment}': the value is not valid YAML: {e.Message.TrimEnd('.')}; {RecipeSource.HowToQuote(assignment)}");
             return;
         }
 
@@ -97,17 +100,41 @@ internal static class RecipeTree
         return yaml.EndsWith("\n...\n", StringComparison.Ordinal) ? yaml[..^"...\n".Length] : yaml;
     }
 
+    // What is empty to YAML though something stands there is a comment, and more than one document no value.
+    private static YamlNode ParseValue(string text)
+    {
+        try
+        {
+            return Documents(text) switch
+            {
+                [] when string.IsNullOrWhiteSpace(text) => new YamlScalarNode(string.Empty),
+                [] => throw new YamlException("it is all comment"),
+                [var document] => document.RootNode,
+                _ => throw new YamlException("it is several documents"),
+            };
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new YamlException("a bracket or quote is not closed", e);
+        }
+    }
+
+    private static IList<YamlDocument> Documents(string text)
+    {
+        var stream = new YamlStream();
+        stream.Load(new StringReader(text));
+        return stream.Documents;
+    }
+
     private static YamlNode? Parse(string text, string name)
     {
         try
         {
-            var stream = new YamlStream();
-            stream.Load(new StringReader(text));
-            return stream.Documents.Count switch
+            return Documents(text) switch
             {
-                0 => null,
-                1 => stream.Documents[0].RootNode,
-                int many => throw new UserErrorException($"{name}: holds {many} YAML documents, expected one; remove the line --- between them."),
+                [] => null,
+                [var document] => document.RootNode,
+                var many => throw new UserErrorException($"{name}: holds {many.Count} YAML documents, expected one; remove the line --- between them."),
             };
         }
         catch (YamlException e)

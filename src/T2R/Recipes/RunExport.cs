@@ -24,18 +24,20 @@ public static class RunExport
         var record = RunRecord.Load(runFolder);
         var config = record.ReadShape(runFolder);
         using var checkpoint = RunCheckpoint.Newest(runFolder, config, warn)
-            ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint yet; let it train first.");
+            ?? throw new UserErrorException($"{runFolder}: the run has no checkpoint: let it train first, and keep one (training.keep_last).");
+        var trained = new TrainedSteps(checkpoint.Step, checkpoint.State.Options.Steps, checkpoint.Tokens);
         string stored = dtype ?? record.ExportDtype;
         using var start = new StartWeights(runFolder, record, config, checkpoint.State.Options.Seed);
         Exporter.Export(config, Merged, outFolder, new ExportOptions
         {
             Dtype = DtypeName.Parse(stored),
             Origin = record.Companions,
+            Trained = trained,
             Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),
-            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens", $"{e.Perplexity:F2}")] : [],
+            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens of training, over {e.Predictions:N0} predictions", $"{e.Perplexity:F2}")] : [],
             Replace = replace,
         }, progress, cancellation);
-        return new ExportedRun(checkpoint.Path, checkpoint.Step, checkpoint.Tokens, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));
+        return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));
 
         Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
 

@@ -22,7 +22,7 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
 
     /// <summary>A recurrent model token by token.</summary>
     public ReportRow RecurrentRow(string name, CausalLM model, IReadOnlyList<ReportRow> before) => Row(name, model, before, RecurrentPerplexity.Of(
-        model, _windows.Sequential(Windows, RecurrentBatch, model.Device), plan.Recipe.Training.ResetAtDocuments, watch.Progress, cancellation));
+        model, _windows, Windows, RecurrentBatch, plan.Recipe.Training.ResetAtDocuments, watch.Progress, cancellation));
 
     private ReportRow Row(string name, CausalLM model, IReadOnlyList<ReportRow> before, Perplexity measured)
     {
@@ -35,7 +35,7 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
             StateSize.Bytes(model.Config, 1000, element),
             StateSize.Bytes(model.Config, 16000, element),
             [.. plan.Recipe.Samples.Prompts.Select(p => new ReportSample(p, Continue(model, p)))]);
-        watch.Measured?.Invoke(row);
+        watch.Measured?.Invoke(row, Windows);
         return row;
     }
 

@@ -21,6 +21,21 @@ internal sealed record RunRecord(string Shape, string Companions, string ExportD
 
     private static readonly JsonSerializerOptions Style = new() { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
 
+    /// <summary>What a recipe's run leaves. Paths inside the run's folder are relative, so that the folder can be moved.</summary>
+    public static RunRecord Of(RecipePlan plan)
+    {
+        var (export, trained) = (DtypeName.Of(plan.ExportDtype), DtypeName.Of(plan.Dtype));
+        return plan.Conversion is not null
+            ? new RunRecord(RecipeRun.ConvertedName, RecipeRun.ConvertedName, export, trained)
+            : new RunRecord(
+                plan.Recipe.Model is { Config: { } shape } && RandomModel.Presets.ContainsKey(shape) ? shape : Path.GetFullPath(plan.Recipe.Model.Source ?? plan.Recipe.Model.Config!),
+                Path.GetFullPath(plan.TokenizerFolderPath),
+                export,
+                trained,
+                plan.Source is null ? plan.Recipe.Model.Seed : null,
+                plan.Source?.Fingerprint());
+    }
+
     /// <summary>The trained model's shape.</summary>
     /// <param name="runFolder">The run's folder, for the error.</param>
     /// <exception cref="UserErrorException">What it is read from is not there any more, or damaged.</exception>

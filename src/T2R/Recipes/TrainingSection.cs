@@ -31,7 +31,7 @@ internal static class TrainingSection
             EvaluateAt = [.. yaml.Wholes("evaluate_at", least: 1)],
             EvaluationWindows = yaml.Count("evaluation_windows", defaults.EvaluationWindows),
             CheckpointEvery = yaml.Count("checkpoint_every", defaults.CheckpointEvery, least: 0),
-            KeepLast = yaml.Count("keep_last", defaults.KeepLast),
+            KeepLast = yaml.Count("keep_last", defaults.KeepLast, least: 0),
             LogEvery = yaml.Count("log_every", defaults.LogEvery),
         };
         yaml.RefuseTheRest();

@@ -21,7 +21,7 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
     public string Text(string key, string? fallback = null) =>
         Find(key) is not { } node ? fallback ?? Missing(key, "a text", string.Empty)
         : node is YamlScalarNode { Value: { } text } ? text
-        : Wrong(key, node, "a text", fallback ?? string.Empty);
+        : Wrong(key, node, $"a text{source.HowToQuote(node).TrimEnd('.')}", fallback ?? string.Empty);
 
     public string? OptionalText(string key) => Has(key) ? Text(key) : null;
 
@@ -177,12 +177,26 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
             string name = key is YamlScalarNode { Value: { } text } ? text : key.ToString();
             if (!_asked.Contains(name))
             {
-                string hint = NearestName.Of(name, _asked) is { } nearest
-                    ? $"did you mean {prefix}{nearest}?"
-                    : $"known here: {string.Join(", ", _asked.Order(StringComparer.Ordinal))}.";
-                source.Problems.Add($"{source.Place(key)}: unknown key {prefix}{name}; {hint}");
+                source.Problems.Add($"{source.Place(key)}: unknown key {prefix}{name}; {Hint(name)}");
             }
         }
+
+        foreach (string key in _asked)
+        {
+            source.Known.Add(prefix + key);
+        }
+    }
+
+    // A key of that very name in another section is more likely than a like one here.
+    private string Hint(string name)
+    {
+        string[] elsewhere = RecipeKeys.Named(name);
+        return elsewhere.Length > 0 ? Meant(elsewhere)
+            : NearestName.Of(name, _asked) is { } nearest ? Meant([prefix + nearest])
+            : RecipeKeys.Near(name) is { Length: > 0 } near ? Meant(near)
+            : $"known here: {string.Join(", ", _asked.Order(StringComparer.Ordinal))}.";
+
+        static string Meant(string[] keys) => $"did you mean {string.Join(" or ", keys)}?";
     }
 
     private static string Shown(double number) => number.ToString("R", CultureInfo.InvariantCulture);

@@ -20,7 +20,7 @@ internal readonly record struct CheckpointSpace(long Each, int More)
         long weights = specs.Where(s => WeightChoice.IsEverTrained(options, s.Name)).Sum(s => s.Count * DtypeName.Bytes(s.IsNorm ? ScalarType.Float32 : dtype));
         long moments = StagePlan.Of(options).Max(p => OptimizerMemory.Total(options.Optimizer, [.. specs.Where(s => WeightChoice.IsTrained(options, p.Stage, s.Name))], dtype));
         int kept = RunFolder.Checkpoints(runFolder).Count, saves = Saves(options, RunCheckpoint.NewestState(runFolder)?.Step ?? 0);
-        return new CheckpointSpace(weights + moments, Math.Min(saves, Math.Max(0, options.KeepLast + 1 - kept)));
+        return new CheckpointSpace(weights + moments, options.KeepLast == 0 ? 0 : Math.Min(saves, Math.Max(0, options.KeepLast + 1 - kept)));
     }
 
     // From a step to the run's end.

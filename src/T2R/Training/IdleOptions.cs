@@ -2,7 +2,7 @@ using T2R.Models;
 
 namespace T2R.Training;
 
-/// <summary>Finds options that change nothing, which their author will not have meant.</summary>
+/// <summary>Finds options that change nothing, or do what their author may not have meant.</summary>
 internal static class IdleOptions
 {
     /// <summary>A sentence for each.</summary>
@@ -12,6 +12,11 @@ internal static class IdleOptions
         if (options.EvaluateEvery > 0 && !hasHeldOut)
         {
             yield return "training.evaluate_every has no effect: there is no held-out text.";
+        }
+
+        if (options.KeepLast == 0)
+        {
+            yield return "training.keep_last is 0: no checkpoint is written, so a run that is stopped begins anew.";
         }
 
         if (options.OffloadInputs && !onCard)
@@ -42,7 +47,8 @@ internal static class IdleOptions
 
         foreach (var plan in stages.Where(s => options.WarmupSteps >= s.Steps))
         {
-            yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: its learning rate never falls.";
+            string shortened = options.WarmupSteps > plan.Steps ? "the warm-up is shortened to these, and " : string.Empty;
+            yield return $"training.warmup_steps is {options.WarmupSteps}, and the stage '{plan.Stage.Name}' has {plan.Steps} steps: {shortened}its learning rate never falls.";
         }
 
         var names = WeightLayout.Of(model).Select(s => s.Name).ToList();

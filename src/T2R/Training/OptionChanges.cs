@@ -24,6 +24,12 @@ internal static class OptionChanges
         }
     }
 
+    /// <summary>A warning if the run now ends elsewhere than it was to, so that the learning rate falls along another curve; null if not.</summary>
+    public static string? OfSchedule(TrainingState began, TrainingOptions now) => began.Options.Steps == now.Steps
+        ? null
+        : $"training.steps is {now.Steps} and was {began.Options.Steps} so far: from step {began.Step} on the learning rate follows the schedule of {now.Steps} steps, "
+            + "so the run is not what one of as many steps from the beginning would be.";
+
     /// <summary>A sentence if the text has changed; null if not.</summary>
     public static string? OfText(CorpusMark began, CorpusMark now, string runFolder) => began == now
         ? null

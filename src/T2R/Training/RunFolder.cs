@@ -38,14 +38,9 @@ public sealed class RunFolder : IDisposable
     public static RunFolder Open(string path)
     {
         string full = System.IO.Path.GetFullPath(path);
-        if (File.Exists(full))
-        {
-            throw new UserErrorException($"{path}: this is a file, expected a folder for the run; choose another name.");
-        }
-
+        RefuseFile(path);
         Directory.CreateDirectory(full);
-        var held = Posix.TryLock(full) ?? throw new UserErrorException($"{path}: another process is training in this folder; wait for it, or choose another folder.");
-        var folder = new RunFolder(full, held);
+        var folder = new RunFolder(full, Lock(path));
         folder.RemoveUnfinished();
         return folder;
     }
@@ -90,12 +85,33 @@ public sealed class RunFolder : IDisposable
     /// <summary>Gives the lock back.</summary>
     public void Dispose() => _lock.Dispose();
 
+    /// <summary>Holds the lock of a run's folder, to look at what is in it; writes nothing.</summary>
+    /// <param name="path">The folder.</param>
+    /// <returns>The lock; null when there is no such folder.</returns>
+    /// <exception cref="UserErrorException">It is a file, or another process trains in it.</exception>
+    internal static IDisposable? TryHold(string path)
+    {
+        RefuseFile(path);
+        return Directory.Exists(path) ? Lock(path) : null;
+    }
+
     internal static int? StepOf(string checkpoint) =>
         int.TryParse(System.IO.Path.GetFileName(checkpoint).AsSpan(StepPrefix.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int step) ? step : null;
 
     /// <summary>Where a run's metrics lie.</summary>
     /// <param name="path">The run's folder.</param>
     internal static string MetricsOf(string path) => System.IO.Path.Combine(path, "metrics.jsonl");
+
+    private static void RefuseFile(string path)
+    {
+        if (File.Exists(path))
+        {
+            throw new UserErrorException($"{path}: this is a file, expected a folder for the run; choose another name.");
+        }
+    }
+
+    private static SafeFileHandle Lock(string path) =>
+        Posix.TryLock(path) ?? throw new UserErrorException($"{path}: another process is training in this folder; wait for it, or choose another folder.");
 
     private static string CheckpointsOf(string path) => System.IO.Path.Combine(path, "checkpoints");
 

@@ -63,7 +63,7 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>Trains to the end, from the newest checkpoint if there is one.</summary>
-    /// <param name="cancellation">Stops after the step under way, with a checkpoint.</param>
+    /// <param name="cancellation">Stops after the step under way, with a checkpoint if any are kept.</param>
     /// <returns>What is left.</returns>
     /// <exception cref="UserErrorException">The run in the folder began with other options or text.</exception>
     /// <exception cref="DivergedException">A loss or gradient is not finite.</exception>
@@ -117,7 +117,7 @@ public sealed class Trainer : IDisposable
         {
             if (checkpoint is not null)
             {
-                Resume(checkpoint);
+                Resume(checkpoint, warnings);
                 _folder.RemoveAfter(checkpoint.Step);
             }
         }
@@ -130,13 +130,18 @@ public sealed class Trainer : IDisposable
         }
     }
 
-    private void Resume(RunCheckpoint checkpoint)
+    private void Resume(RunCheckpoint checkpoint, List<string> warnings)
     {
         var began = checkpoint.State;
         string[] problems = [.. OptionChanges.Between(began, _options, _folder.Path).Append(OptionChanges.OfText(began.Corpus, _state.Corpus, _folder.Path)).OfType<string>()];
         if (problems.Length > 0)
         {
             throw new UserErrorException(problems);
+        }
+
+        if (OptionChanges.OfSchedule(began, _options) is { } redrawn)
+        {
+            warnings.Add(redrawn);
         }
 
         _state = began with { Options = _options };
@@ -254,7 +259,7 @@ public sealed class Trainer : IDisposable
 
     private void SaveIfDue()
     {
-        if (_state.Step == _options.Steps || (_options.CheckpointEvery > 0 && _state.Step % _options.CheckpointEvery == 0))
+        if (_options.KeepLast > 0 && (_state.Step == _options.Steps || (_options.CheckpointEvery > 0 && _state.Step % _options.CheckpointEvery == 0)))
         {
             Save();
         }
@@ -278,7 +283,7 @@ public sealed class Trainer : IDisposable
         if (cancellation.IsCancellationRequested)
         {
             _saver.Wait();
-            if (_stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
+            if (_options.KeepLast > 0 && _stage is not null && !Directory.Exists(_folder.CheckpointPath(_state.Step)))
             {
                 Save();
                 _saver.Wait();
@@ -294,6 +299,7 @@ public sealed class Trainer : IDisposable
         LossPlot.Write(_folder.MetricsPath, _folder.PlotPath);
         _stage?.Dispose();
         _stage = null;
-        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, RunFolder.Checkpoints(_folder.Path)[0], _memory.Total, _peakBytes);
+        string path = _folder.CheckpointPath(_state.Step);
+        return new TrainingResult(_state.Step, _state.Tokens, _report!.ElapsedSeconds, _state.Evaluation, Directory.Exists(path) ? path : null, _memory.Total, _peakBytes);
     }
 }

@@ -69,7 +69,7 @@ public sealed record TrainingOptions
     /// <summary>Steps between checkpoints; 0 writes one at the end, and one when the run is interrupted.</summary>
     public int CheckpointEvery { get; init; } = 100;
 
-    /// <summary>How many checkpoints are kept.</summary>
+    /// <summary>How many checkpoints are kept; 0 writes none at all, not even at the end, so that a run that is stopped begins anew.</summary>
     public int KeepLast { get; init; } = 2;
 
     /// <summary>Steps between lines of the metrics.</summary>

@@ -15,7 +15,7 @@ internal static class TrainingOptionsCheck
         AtLeast("evaluate_every", options.EvaluateEvery, 0);
         AtLeast("evaluation_windows", options.EvaluationWindows, 1);
         AtLeast("checkpoint_every", options.CheckpointEvery, 0);
-        AtLeast("keep_last", options.KeepLast, 1);
+        AtLeast("keep_last", options.KeepLast, 0);
         AtLeast("log_every", options.LogEvery, 1);
         Within("clip_norm", options.ClipNorm, 0, double.MaxValue);
         Within("floor_ratio", options.FloorRatio, 0, 1);

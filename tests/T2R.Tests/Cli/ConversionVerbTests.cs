@@ -30,6 +30,10 @@ public class ConversionVerbTests
 
         var report = JsonNode.Parse((await T2rProcess.Run(["inspect", temporary["target"], "--json"])).Output)!;
         Assert.Equal("GSA", (string?)report["format"]);
+        var source = JsonNode.Parse((await T2rProcess.Run(["inspect", temporary["source"], "--json"])).Output)!;
+        var record = JsonNode.Parse(File.ReadAllText(temporary["target/conversion.json"]))!;
+        Assert.Equal((string?)source["fingerprint"], (string?)record["source_fingerprint"]);
+        Assert.NotEqual((string?)source["fingerprint"], (string?)report["fingerprint"]);
         Assert.Equal("gated slot attention, 8 slots; softmax attention in 1", (string?)report["layer_kinds"]);
         // 2 tensors of 2 kv heads · 8 slots · 16 numbers of 4 bytes, and 1000 tokens of keys and values in bf16.
         Assert.Equal((2 * 2 * 8 * 16 * 4) + (1000 * 2 * 2 * 16 * 2), (int)report["state_bytes"]!["1000"]!);
@@ -67,7 +71,7 @@ public class ConversionVerbTests
         Assert.Equal(0, (await T2rProcess.Run(convert)).ExitCode);
         var (code, _, error) = await T2rProcess.Run(convert);
         Assert.Equal(2, code);
-        Assert.Contains("exists", error);
+        Assert.Contains("exists and holds a model; replace it with --force", error);
         Assert.Equal((2, error), await DryRun([]));
         Assert.Equal((0, ""), await DryRun(["--force"]));
         Assert.Equal(0, (await T2rProcess.Run([.. convert, "--force"])).ExitCode);

@@ -11,12 +11,14 @@ public class RunVerbTests
     public async Task A_run_as_JSON_prints_only_JSON_and_leaves_a_log_and_train_and_export_go_on_in_its_folder()
     {
         using var world = new TinyWorld();
-        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--json", "training.steps=4"]);
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--json", "training.steps=4", "evaluation.windows=3", "training.evaluation_windows=2"]);
         Assert.True(code == 0, error);
         Assert.Equal(4, JsonNode.Parse(output)!["rows"]!.AsArray().Count);
         Assert.Contains("step 4 of 4: loss", error);
+        Assert.Matches(@"step 3: held-out perplexity \d+\.\d\d over 2 windows\n", error);
+        Assert.Matches(@"after finetuning: perplexity \d+\.\d\d over 3 windows\n", error);
         string[] log = File.ReadAllLines(world["run/run.log"]);
-        Assert.Contains(log, l => l.Contains("overrides training.steps=4"));
+        Assert.Contains(log, l => l.Contains("overrides training.steps=4 evaluation.windows=3"));
         Assert.Contains(log, l => l.Contains("step 4 ["));
         Assert.Contains(log, l => l.Contains("exported, token by token: perplexity"));
         Assert.EndsWith("INF done", log[^1], StringComparison.Ordinal);
@@ -24,10 +26,15 @@ public class RunVerbTests
         (code, output, error) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "--json", "training.steps=5"]);
         Assert.True(code == 0, error);
         Assert.Equal(5, (int)JsonNode.Parse(output)!["steps"]!);
+        Assert.Contains("warning: training.steps is 5 and was 4 so far: from step 4 on", error);
 
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
         Assert.True(code == 0, error);
-        Assert.Contains("step-00000005", output);
+        Assert.Contains("step-00000005, step 5 of 5, lies in", output);
+        Assert.DoesNotContain("not finished", error);
+        (code, _, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"]]);
+        Assert.Equal(2, code);
+        Assert.Contains("replace it with --force", error);
         (code, output, error) = await T2rProcess.Run(["export", world["run"], "--out", world["model"], "--force", "--dtype", "bf16", "--json"]);
         Assert.True(code == 0, error);
         var exported = JsonNode.Parse(output)!;
@@ -58,6 +65,60 @@ public class RunVerbTests
     }
 
     [Fact]
+    public async Task A_dry_run_looks_at_what_lies_in_the_runs_folder()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["train", world.RecipePath, "--out", world["run"], "training.steps=4"]);
+        Assert.True(code == 0, error);
+        Assert.EndsWith("would resume after step 4 of 6.", await DryRun("run"));
+        Assert.EndsWith("nothing would be left to do, as all 4 steps are done.", await DryRun("train", "training.steps=4"));
+        Assert.EndsWith("measure and export again, as all 4 steps are done.", await DryRun("run", "training.steps=4"));
+        Assert.Equal(4, (int)JsonNode.Parse(await DryRun("run", "--json"))!["steps_done"]!);
+
+        // Another recipe's folder: the plan is shown, and the refusal that would come.
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--dry-run", "conversion.slots=8", "training.micro_batch_size=1"]);
+        Assert.Equal(2, code);
+        Assert.Contains("memory", output);
+        Assert.DoesNotContain("would", output);
+        Assert.Contains("or with other settings", error);
+        Assert.Contains("training.micro_batch_size is 1", error);
+
+        Directory.CreateDirectory(world["run/export"]);
+        File.WriteAllText(world["run/export/thesis.txt"], "mine");
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["run"], "--dry-run"]);
+        Assert.Equal(2, code);
+        Assert.Contains("is not a model's", error);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world.RecipePath, "--dry-run"]);
+        Assert.Equal(2, code);
+        Assert.Contains("this is a file", error);
+
+        async Task<string> DryRun(string verb, params string[] more)
+        {
+            var (exit, shown, said) = await T2rProcess.Run([verb, world.RecipePath, "--out", world["run"], "--dry-run", .. more]);
+            Assert.True(exit == 0, said);
+            Assert.Equal(!more.Contains("training.steps=4"), said.Contains("warning: training.steps is 6 and was 4 so far", StringComparison.Ordinal));
+            return shown.TrimEnd();
+        }
+    }
+
+    [Fact]
+    public async Task A_dry_run_says_that_the_disk_has_no_room_unless_it_plans_for_another_machine()
+    {
+        using var world = new TinyWorld();
+        Directory.CreateDirectory(world["disk"]);
+        using var disk = await SmallDisk.Mount(world["disk"], kilobytes: 300);
+        Assert.SkipWhen(disk is null, "needs the right to mount a tmpfs");
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["disk/run"], "--dry-run"]);
+        Assert.Equal(1, code);
+        Assert.DoesNotContain("this would run", output);
+        Assert.StartsWith("error: Not enough disk space", error);
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--out", world["disk/run"], "--dry-run", "--card", "24"]);
+        Assert.Equal(0, code);
+        Assert.Contains("this would run", output);
+        Assert.StartsWith("warning: Not enough disk space", error);
+    }
+
+    [Fact]
     public async Task A_dry_run_plans_for_a_card_that_is_not_here_and_refuses_what_it_cannot_hold()
     {
         using var world = new TinyWorld();
@@ -71,6 +132,54 @@ public class RunVerbTests
         (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--card", "24"]);
         Assert.Equal(2, code);
         Assert.Contains("--card needs --dry-run", error);
+    }
+
+    [Fact]
+    public async Task A_dry_run_plans_the_memory_of_a_shape_whose_folder_is_not_here()
+    {
+        using var world = new TinyWorld();
+        string[] overrides = ["training.optimizer.name=adamw_8bit", "training.recompute=full", "data.window_length=2048", "data.train=[none.txt]", $"model.source={world["none"]}", "dtype=bf16"];
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "80", .. overrides]);
+        Assert.Equal((2, ""), (code, output));
+        string[] lines = error.Trim().Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.StartsWith($"error: model.source: {world["none"]}: no such folder; ", lines[0]);
+        Assert.Contains("`--dry-run --shape mistral-7b` plans the memory", lines[0]);
+        Assert.StartsWith("error: data.train: none.txt: no such file", lines[1]);
+
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "80", "--shape", "mistral-7b", .. overrides]);
+        Assert.True(code == 0, error);
+        Assert.Contains("32 layers, 32 of them gated slot attention", output);
+        Assert.Matches(@"13\.\d GiB weights", output);
+        Assert.Matches(@"13\.\d GiB teacher", output);
+        (code, output, _) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--shape", world["teacher/config.json"], "--json"]);
+        Assert.Equal(0, code);
+        Assert.True((long)JsonNode.Parse(output)!["memory_total"]! > 0);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "--card", "24", "--shape", "mistral-7b", .. overrides]);
+        Assert.Equal(2, code);
+        Assert.Contains("does not fit the card", error);
+        (code, _, error) = await T2rProcess.Run(["run", world.RecipePath, "--shape", "mistral-7b"]);
+        Assert.Equal(2, code);
+        Assert.Contains("--shape needs --dry-run", error);
+    }
+
+    [Fact]
+    public async Task A_dry_run_counts_what_each_stage_trains()
+    {
+        using var world = new TinyWorld();
+        var (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "training.lora={rank: 2, alpha: 4, targets: [blocks.*.mixer.q_proj.weight]}"]);
+        Assert.True(code == 0, error);
+
+        // Two layers; A and B of each q_proj, f_proj and g_norm of each mixer.
+        var hidden = world.Config.HiddenSize;
+        var mixer = world.Config.Mixers[0];
+        int query = mixer.Heads * mixer.HeadDim;
+        int added = 2 * ((hidden * mixer.KeyValueHeads * 4) + query);
+        Assert.Contains($"trains adapters: 4 tensors, {2 * 2 * (hidden + query):N0} parameters; and what conversion added: 4 tensors, {added:N0} parameters", output);
+        Assert.Matches(@"\d KiB moments", output);
+        (code, output, error) = await T2rProcess.Run(["run", world.RecipePath, "--dry-run", "training.stages=[{name: norms, trained: ['*_norm.weight']}]"]);
+        Assert.True(code == 0, error);
+        Assert.Matches(@"trains \*_norm\.weight: \d tensors, \d+ parameters", output);
     }
 
     [Fact]

@@ -26,7 +26,8 @@ public class RecurrentPerplexityTests
         long before = TensorCount.Settled();
         var windows = new PackedWindows(new TokenStream([.. Ids.Select(id => (ushort)id)], 1), 30, seed: 0);
 
-        Perplexity decoding = RecurrentPerplexity.Of(model, windows.Sequential(batchSize: 2), resetAtDocuments, cancellation: TestContext.Current.CancellationToken);
+        var heard = new Reports();
+        Perplexity decoding = RecurrentPerplexity.Of(model, windows, count: 5, batchSize: 2, resetAtDocuments, heard, TestContext.Current.CancellationToken);
         Perplexity chunk = Perplexity.Of(model, windows.Sequential(batchSize: 3), resetAtDocuments);
 
         Assert.Equal(before, Tensor.TotalCount);
@@ -34,6 +35,10 @@ public class RecurrentPerplexityTests
         Assert.Equal(Expected(plain, resetAtDocuments), decoding.Loss, 1e-5);
         Assert.Equal(chunk.Loss, decoding.Loss, 1e-5);
         Assert.Equal(chunk.Predictions, decoding.Predictions);
+
+        // Two windows side by side, then the third: one count over all.
+        Assert.Equal(Enumerable.Range(1, 29).Select(i => 2L * i).Concat(Enumerable.Range(1, 29).Select(i => 58L + i)), heard.All.Select(p => p.Done));
+        Assert.All(heard.All, p => Assert.Equal(3 * 29, p.Total));
     }
 
     [Fact]
@@ -54,6 +59,13 @@ public class RecurrentPerplexityTests
         // Over the first 256 windows it is 29.25, as transformers measured; these four give 31.07.
         Assert.Equal(4 * 1023, chunk.Predictions);
         Assert.Equal(31.07, chunk.Value, 0.01);
+    }
+
+    private sealed class Reports : IProgress<StageProgress>
+    {
+        public List<StageProgress> All { get; } = [];
+
+        public void Report(StageProgress value) => All.Add(value);
     }
 
     private static double Expected(TinyModel plain, bool resetAtDocuments)

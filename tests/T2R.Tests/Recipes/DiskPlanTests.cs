@@ -1,5 +1,6 @@
 using T2R.Recipes;
 using T2R.Tests.Cli;
+using T2R.Tests.Training;
 using T2R.Training;
 using Xunit;
 
@@ -45,6 +46,27 @@ public class DiskPlanTests
     }
 
     [Fact]
+    public void A_run_that_keeps_no_checkpoint_exports_the_same_model_and_begins_anew_when_stopped()
+    {
+        using var world = new TinyWorld();
+        world.Run("kept", cancellation: Cancellation);
+        string[] none = ["training.keep_last=0", "training.checkpoint_every=2"];
+        using var plan = world.Plan(none);
+        Assert.Contains("a run that is stopped begins anew", Assert.Single(plan.TrainingWarnings), StringComparison.Ordinal);
+        Assert.Equal(["converted model", "export"], DiskPlan.Of(plan, world["none"], exports: true).Parts.Select(p => p.Name));
+        Assert.Contains("nothing of the training would be left", Assert.Throws<UserErrorException>(() => new RecipeRun(plan, world["none"], new RunWatch(), Cancellation).Training()).Message);
+
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => world.Run("none", new RunWatch(Observers: [new Recorder(m => { if (m.Step == 3) { stop.Cancel(); } })]), stop.Token, none));
+        var again = new Recorder();
+        world.Run("none", new RunWatch(Observers: [again]), Cancellation, none);
+        Assert.Equal([1, 2, 3, 4, 5, 6], again.Steps.Select(s => s.Step));
+        Assert.Empty(RunFolder.Checkpoints(world["none"]));
+        Assert.Equal(File.ReadAllBytes(world["kept/export/model.safetensors"]), File.ReadAllBytes(world["none/export/model.safetensors"]));
+        Assert.Contains("keep one (training.keep_last)", Assert.Throws<UserErrorException>(() => RunExport.Newest(world["none"], world["model"], null, replace: false, Assert.Fail, null, Cancellation)).Message);
+    }
+
+    [Fact]
     public void What_a_resumed_run_has_already_is_not_counted_again()
     {
         using var world = new TinyWorld();
@@ -73,7 +95,7 @@ public class DiskPlanTests
         Assert.SkipWhen(small is null, "needs the right to mount a tmpfs");
         var error = Assert.Throws<IOException>(() => world.Run("disk/run", cancellation: Cancellation, overrides: ["training.checkpoint_every=1"]));
         Assert.Matches(@"Not enough disk space for the run in \S+/disk/run: it needs \d\.\d MB \(0\.\d MB converted model, \d\.\d MB checkpoints \(3 of \d\.\d MB\), 0\.\d MB export\) and 0\.3 MB are free there;", error.Message);
-        Assert.Contains("training.keep_last=1", error.Message, StringComparison.Ordinal);
+        Assert.Contains("keep fewer checkpoints (training.keep_last=1) or none (0), train", error.Message, StringComparison.Ordinal);
         Assert.Empty(Directory.EnumerateFileSystemEntries(world["disk/run"]));
     }
 

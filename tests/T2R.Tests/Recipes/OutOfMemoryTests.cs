@@ -51,7 +51,7 @@ public class OutOfMemoryTests
     public void A_run_without_a_checkpoint_says_so()
     {
         using var world = new TinyWorld();
-        var error = Assert.Throws<RunOutOfMemoryException>(() => world.Run("run", new RunWatch(Measured: _ => throw new InsufficientMemoryException("no memory")), Cancellation));
+        var error = Assert.Throws<RunOutOfMemoryException>(() => world.Run("run", new RunWatch(Measured: (_, _) => throw new InsufficientMemoryException("no memory")), Cancellation));
         Assert.Null(error.Checkpoint);
         Assert.StartsWith("out of memory on the host: this process holds ", error.Message, StringComparison.Ordinal);
         Assert.Contains("There is no checkpoint yet.", error.Message);

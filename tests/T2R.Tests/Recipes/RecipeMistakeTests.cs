@@ -47,7 +47,18 @@ public class RecipeMistakeTests
     [InlineData("model.tokenizer=t", "model.tokenizer goes with model.config alone")]
     [InlineData("steps", "expected key=value, such as")]
     [InlineData("=5", "expected key=value, such as")]
-    [InlineData("data.train=[a", "not valid YAML")]
+    [InlineData("steps", "such as training.optimizer.learning_rate=3e-4.")]
+    [InlineData("data.train=[a", "did not find expected ',' or ']'; if a text is meant, quote it: 'data.train=\"[a\"'.")]
+    [InlineData("name=a: b", "name is a list or mapping, expected a text; if a text is meant, quote it: 'name=\"a: b\"'.")]
+    [InlineData("description=@x", "if a text is meant, quote it: 'description=\"@x\"'.")]
+    [InlineData("description=*x", "if a text is meant, quote it: 'description=\"*x\"'.")]
+    [InlineData("samples.prompts=# System", "it is all comment; if a text is meant, quote it: 'samples.prompts=\"# System\"'.")]
+    [InlineData("description=@\"x", "quote it twice, for the shell and for YAML, such as 'description=\"…\"'.")]
+    [InlineData("training.learning_rate=3e-4", "unknown key training.learning_rate; did you mean training.optimizer.learning_rate?")]
+    [InlineData("training.lerning_rate=3e-4", "unknown key training.lerning_rate; did you mean training.optimizer.learning_rate?")]
+    [InlineData("weight_decay=1", "unknown key weight_decay; did you mean training.optimizer.weight_decay?")]
+    [InlineData("training.seed=1", "unknown key training.seed; did you mean conversion.seed or data.seed or model.seed or samples.seed?")]
+    [InlineData("training.zzzzzzzz=1", "unknown key training.zzzzzzzz; known here: accumulation_steps,")]
     public void A_mistake_of_the_command_line_is_named_as_its(string assignment, string expected)
     {
         using var file = new RecipeFile(RecipeFile.Minimal);

@@ -32,6 +32,7 @@ public class RecipeRunTests
         }
 
         Assert.All(["tokenizer.model", "generation_config.json", "conversion.json", "README.md"], n => Assert.True(File.Exists(Path.Combine(report.ExportFolder!, n)), n));
+        Assert.Contains("## Training\n\n6 steps, 384 tokens. By this recipe:", File.ReadAllText(Path.Combine(report.ExportFolder!, "README.md")), StringComparison.Ordinal);
         Assert.Equal(report.ToJson(), File.ReadAllText(world["run/report.json"]));
         Assert.Equal(report.Rows[2].Perplexity, (double)JsonNode.Parse(report.ToJson())!["rows"]![2]!["perplexity"]!);
 
@@ -157,6 +158,8 @@ public class RecipeRunTests
         using var scope = NewDisposeScope();
         var made = RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
         Assert.EndsWith("step-00000001", made.Checkpoint, StringComparison.Ordinal);
+        Assert.Equal((1, 6, 64L, false), (made.Trained.Done, made.Trained.Planned, made.Trained.Tokens, made.Trained.IsAll));
+        Assert.Contains("**Not finished: step 1 of 6**, 64 tokens;", File.ReadAllText(world["model/README.md"]), StringComparison.Ordinal);
         using var exported = ModelFolder.Open(world["model"]);
         Assert.Equal(converts, exported.Config.IsRecurrent);
         Assert.True(File.Exists(world["model/tokenizer.model"]));
@@ -249,7 +252,8 @@ public class RecipeRunTests
     [InlineData("training.stages=[{name: a, objective: mixers}]", "training.distillation has no effect")]
     [InlineData("model.seed=3", "model.seed has no effect")]
     [InlineData("samples.seed=3", "samples.seed has no effect")]
-    [InlineData("training.warmup_steps=6", "its learning rate never falls")]
+    [InlineData("training.warmup_steps=6", "has 6 steps: its learning rate never falls")]
+    [InlineData("training.warmup_steps=7", "has 6 steps: the warm-up is shortened to these, and its learning rate never falls")]
     public void A_setting_without_effect_is_warned_of(string assignment, string expected)
     {
         using var world = new TinyWorld();

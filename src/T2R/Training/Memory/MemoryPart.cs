@@ -5,6 +5,11 @@ namespace T2R.Training.Memory;
 /// <param name="Bytes">How much.</param>
 public sealed record MemoryPart(string Name, long Bytes)
 {
-    /// <summary>Bytes as memory is counted: <c>13.6 GiB</c>, <c>64 MiB</c>.</summary>
-    public static string Text(long bytes) => bytes >= 1L << 30 ? $"{bytes / (double)(1L << 30):F1} GiB" : $"{bytes / (double)(1L << 20):F0} MiB";
+    /// <summary>Bytes as memory is counted: <c>13.6 GiB</c>, <c>64 MiB</c>, <c>12 KiB</c>.</summary>
+    public static string Text(long bytes) => bytes switch
+    {
+        >= 1L << 30 => $"{bytes / (double)(1L << 30):F1} GiB",
+        >= 1L << 20 => $"{bytes / (double)(1L << 20):F0} MiB",
+        _ => $"{bytes / (double)(1L << 10):F0} KiB",
+    };
 }
