@@ -16,7 +16,6 @@
 #include "Ops/Tile.cuh"
 
 constexpr int Tokens = 64, RowTile = 16, RowTiles = Tokens / RowTile, Threads = 256, Warps = Threads / 32;
-constexpr int Deep = KEYS > VALUES ? KEYS : VALUES;
 constexpr int State = SLOTS * (KEYS + VALUES);
 constexpr int Parts = Threads / SLOTS, PartTokens = Tokens / Parts; // a thread's gates: one slot, some neighbouring tokens
 constexpr int WriteRows = RowTile * RowTiles * (RowTiles + 1) / 2;  // of S: 16 for the first tile, 32 for the second, ...
@@ -28,7 +27,9 @@ __device__ __forceinline__ int table_at(int token, int slot) { return token * SL
 
 static_assert(Threads % SLOTS == 0 && SLOTS % 16 == 0 && KEYS % 32 == 0 && VALUES % 32 == 0, "other shapes are Chunk.cs's");
 
-// GatedSlotArguments.cs
+__device__ constexpr int larger(int a, int b) { return a > b ? a : b; }
+
+// CudaArguments.cs
 struct Arguments
 {
     const bf16* q;                // [B, T, H, KEYS]
@@ -703,14 +704,12 @@ extern __shared__ __align__(16) unsigned char shared[];
 // What each chunk adds to the state, were it empty before: sum_j s_j exp(G_end - G_j) (x) k_j and v_j; and what it leaves of what was there.
 struct WriteShared
 {
-    static constexpr int Bytes = 2 * Tokens * (Deep + SLOTS) + 4 * (Threads + Tokens);
+    static constexpr int Bytes = 2 * Tokens * (KEYS + VALUES + SLOTS) + 4 * (Threads + Tokens);
 };
 
 template <int D>
-__device__ __forceinline__ void write_part(bf16* tile, const bf16* factors, const bf16* from, long long stride, int count, bf16* to)
+__device__ __forceinline__ void write_part(const bf16* factors, const bf16* tile, bf16* to)
 {
-    load_tile<D>(tile, from, stride, count, MAPS);
-    __syncthreads();
     Gathered<D> gathered;
     gathered.add(factors, tile);
     gathered.store(to);
@@ -718,13 +717,16 @@ __device__ __forceinline__ void write_part(bf16* tile, const bf16* factors, cons
 
 extern "C" __global__ void __launch_bounds__(Threads) gsa_write(const Arguments a)
 {
-    bf16* tile = (bf16*)shared;
-    bf16* factors = tile + Tokens * Deep;
+    bf16* keys = (bf16*)shared;
+    bf16* values = keys + Tokens * KEYS;
+    bf16* factors = values + Tokens * VALUES;
     float* parts = (float*)(factors + Tokens * SLOTS);
     int* documents = (int*)(parts + Threads);
 
     Place place(a, blockIdx.x);
     number_documents(documents, a, place);
+    load_tile<KEYS>(keys, a.k + place.row * a.kStride + place.head * KEYS, a.kStride, place.count, MAPS);
+    load_tile<VALUES>(values, a.v + place.row * a.vStride + place.head * VALUES, a.vStride, place.count, MAPS);
     Gates gates(a, place, parts);
     int last = documents[Tokens - 1];
 #pragma unroll
@@ -740,10 +742,10 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_write(const Arguments 
         a.decays[place.state() * SLOTS + gates.slot] = last == 0 ? fast_exp(gates.total) : 0.0f;
     }
 
-    bf16* to = a.states + place.state() * State;
-    write_part<KEYS>(tile, factors, a.k + place.row * a.kStride + place.head * KEYS, a.kStride, place.count, to);
     __syncthreads();
-    write_part<VALUES>(tile, factors, a.v + place.row * a.vStride + place.head * VALUES, a.vStride, place.count, to + SLOTS * KEYS);
+    bf16* to = a.states + place.state() * State;
+    write_part<KEYS>(factors, keys, to);
+    write_part<VALUES>(factors, values, to + SLOTS * KEYS);
 }
 
 // Where number e of an item's state lies in [KEYS, SLOTS] or [SLOTS, VALUES].
@@ -865,8 +867,10 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
     }
 }
 
-// A row tile's factors [16, SLOTS] to memory, interleaved where they can be.
-__device__ __forceinline__ void store_factors(bf16* to, const float (&x)[SLOTS / 8][4], long long stride, int token, int count)
+constexpr int FactorTiles = SLOTS % 32 == 0 ? 4 : 2; // 8-column tiles of a row's factors that are stored together
+
+// Those tiles, group i of a row tile's factors [16, SLOTS], to memory: interleaved where they can be.
+__device__ __forceinline__ void store_factors(bf16* to, const float (&x)[FactorTiles][4], int i, long long stride, int token, int count)
 {
     int c = threadIdx.x & 3;
 #pragma unroll
@@ -875,28 +879,19 @@ __device__ __forceinline__ void store_factors(bf16* to, const float (&x)[SLOTS /
         bf16* row = to + (token + 8 * h) * stride;
         if (token + 8 * h < count)
         {
-            if constexpr (SLOTS % 32 == 0)
+            if constexpr (FactorTiles == 4)
             {
-#pragma unroll
-                for (int i = 0; i < SLOTS / 32; i++)
-                {
-                    *(uint4*)(row + i * 32 + c * 8) = make_uint4(
-                        pack(x[4 * i][2 * h], x[4 * i][2 * h + 1]), pack(x[4 * i + 1][2 * h], x[4 * i + 1][2 * h + 1]),
-                        pack(x[4 * i + 2][2 * h], x[4 * i + 2][2 * h + 1]), pack(x[4 * i + 3][2 * h], x[4 * i + 3][2 * h + 1]));
-                }
+                *(uint4*)(row + i * 32 + c * 8) = make_uint4(
+                    pack(x[0][2 * h], x[0][2 * h + 1]), pack(x[1][2 * h], x[1][2 * h + 1]), pack(x[2][2 * h], x[2][2 * h + 1]), pack(x[3][2 * h], x[3][2 * h + 1]));
             }
             else
             {
-#pragma unroll
-                for (int n = 0; n < SLOTS / 8; n++)
-                {
-                    *(unsigned*)(row + n * 8 + c * 2) = pack(x[n][2 * h], x[n][2 * h + 1]);
-                }
+                *(unsigned*)(row + c * 2) = pack(x[0][2 * h], x[0][2 * h + 1]);
+                *(unsigned*)(row + 8 + c * 2) = pack(x[1][2 * h], x[1][2 * h + 1]);
             }
         }
     }
 }
-
 
 // The rows' part of the backward: dq; and for what sums over rows: p D, z = dlogits D, and the gradient of G_t from rows t.
 extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks ? 2 : 1) gsa_rows_backward(const Arguments a)
@@ -929,7 +924,6 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
                 chunk.score<VALUES>(toSum, d, chunk.values, chunk.stateValues, rows);
             }
 
-            float scaled[SLOTS / 8][4];
             chunk.times_decay(toSum, rows);
 #pragma unroll
             for (int n = 0; n < SLOTS / 8; n++)
@@ -947,23 +941,28 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
 
             // The gradient of G is a difference of sums over rows and over columns; the columns read p D and z as rounded here, so the rows do.
 #pragma unroll
-            for (int n = 0; n < SLOTS / 8; n++)
+            for (int i = 0; i < SLOTS / 8 / FactorTiles; i++)
             {
-                float4 d = chunk.decay_of(rows, n);
-                float decay[4] = {d.x, d.y, d.z, d.w};
+                float scaled[FactorTiles][4], scaledZ[FactorTiles][4];
 #pragma unroll
-                for (int e = 0; e < 4; e++)
+                for (int n = 0; n < FactorTiles; n++)
                 {
-                    float p = z[n][e], dp = toSum[n][e], logit = __logf(fmaxf(p, 1.2e-38f)) + logSum[e / 2];
-                    p = widen(round_bf16(p * decay[e]));
-                    z[n][e] = widen(round_bf16(z[n][e] * (dp - dot[e / 2]) * decay[e]));
-                    toSum[n][e] = __fdividef(logit * z[n][e] + p * dp, decay[e]);
-                    scaled[n][e] = p;
+                    int tileOf = i * FactorTiles + n;
+                    float4 d = chunk.decay_of(rows, tileOf);
+                    float decay[4] = {d.x, d.y, d.z, d.w};
+#pragma unroll
+                    for (int e = 0; e < 4; e++)
+                    {
+                        float p = z[tileOf][e], dp = toSum[tileOf][e], logit = __logf(fmaxf(p, 1.2e-38f)) + logSum[e / 2];
+                        scaled[n][e] = widen(round_bf16(p * decay[e]));
+                        scaledZ[n][e] = z[tileOf][e] = widen(round_bf16(p * (dp - dot[e / 2]) * decay[e]));
+                        toSum[tileOf][e] = __fdividef(logit * z[tileOf][e] + scaled[n][e] * dp, decay[e]);
+                    }
                 }
-            }
 
-            store_factors(a.p + factors, scaled, stride, rows.token, place.count);
-            store_factors(a.z + factors, z, stride, rows.token, place.count);
+                store_factors(a.p + factors, scaled, i, stride, rows.token, place.count);
+                store_factors(a.z + factors, scaledZ, i, stride, rows.token, place.count);
+            }
         }
 
         // Two heads a pass have the same tokens; one after the other, so that the sum has one order.
@@ -1018,48 +1017,54 @@ __device__ __forceinline__ int slot_of(int u, int n) { return SLOTS % 32 == 0 ? 
 // What a chunk's rows ask of the state before it: sum over rows of (z exp(A)) (x) q and (p D exp(A)) (x) dOutput.
 struct AskShared
 {
-    static constexpr int Bytes = 2 * Tokens * (Deep + SLOTS) + 4 * (Threads + (RowTiles + 1) * SLOTS + RowTiles * SLOTS + Tokens);
+    static constexpr int Bytes = 2 * Tokens * (larger(KEYS, VALUES) + SLOTS) + 4 * (Threads + (2 * RowTiles + 1) * SLOTS + Tokens);
 };
 
-template <int D>
-__device__ __forceinline__ void ask_part(
-    bf16* tile, bf16* factors, const float* scales, const int* documents, const Arguments& a, const Place& place,
-    const bf16* x, long long stride, bool isMapped, const bf16* f, bf16* to)
+// A head's factors [Tokens, SLOTS], times exp(A).
+__device__ __forceinline__ void load_factors(bf16* tile, const bf16* from, long long stride, const float* scales, const int* documents, int count)
 {
-    Gathered<D> gathered;
-    for (int group = 0; group < a.groups; group++)
+    for (int i = threadIdx.x; i < Tokens * (SLOTS / 8); i += Threads)
     {
-        int head = place.head * a.groups + group;
-        __syncthreads();
-        load_tile<D>(tile, x + place.row * stride + head * D, stride, place.count, isMapped);
-        for (int i = threadIdx.x; i < Tokens * (SLOTS / 8); i += Threads)
+        int row = i / (SLOTS / 8), u = i % (SLOTS / 8);
+        uint4 x = make_uint4(0, 0, 0, 0);
+        if (row < count && documents[row] == 0)
         {
-            int row = i / (SLOTS / 8), u = i % (SLOTS / 8);
-            uint4 y = make_uint4(0, 0, 0, 0);
-            if (row < place.count && documents[row] == 0)
-            {
-                y = *(const uint4*)(f + ((place.row + row) * a.heads * a.groups + head) * SLOTS + u * 8);
-                const float* scale = scales + row / RowTile * SLOTS;
-                y.x = pack(widen_low(y.x) * scale[slot_of(u, 0)], widen_high(y.x) * scale[slot_of(u, 1)]);
-                y.y = pack(widen_low(y.y) * scale[slot_of(u, 2)], widen_high(y.y) * scale[slot_of(u, 3)]);
-                y.z = pack(widen_low(y.z) * scale[slot_of(u, 4)], widen_high(y.z) * scale[slot_of(u, 5)]);
-                y.w = pack(widen_low(y.w) * scale[slot_of(u, 6)], widen_high(y.w) * scale[slot_of(u, 7)]);
-            }
-
-            Tile<SLOTS>::put(factors, row, u, y);
+            x = *(const uint4*)(from + row * stride + u * 8);
+            const float* scale = scales + row / RowTile * SLOTS;
+            x.x = pack(widen_low(x.x) * scale[slot_of(u, 0)], widen_high(x.x) * scale[slot_of(u, 1)]);
+            x.y = pack(widen_low(x.y) * scale[slot_of(u, 2)], widen_high(x.y) * scale[slot_of(u, 3)]);
+            x.z = pack(widen_low(x.z) * scale[slot_of(u, 4)], widen_high(x.z) * scale[slot_of(u, 5)]);
+            x.w = pack(widen_low(x.w) * scale[slot_of(u, 6)], widen_high(x.w) * scale[slot_of(u, 7)]);
         }
 
+        Tile<SLOTS>::put(tile, row, u, x);
+    }
+}
+
+// Of keys or of values: x and factors are those of the chunk's first token and first head.
+template <int D>
+__device__ __forceinline__ void ask_part(
+    bf16* tile, bf16* factorTile, const float* scales, const int* documents, int count, int groups, const bf16* x, long long stride, bool isMapped,
+    const bf16* factors, long long factorStride, bf16* to)
+{
+    Gathered<D> gathered;
+    for (int group = 0; group < groups; group++)
+    {
         __syncthreads();
-        gathered.add(factors, tile);
+        load_tile<D>(tile, x + group * D, stride, count, isMapped);
+        load_factors(factorTile, factors + group * SLOTS, factorStride, scales, documents, count);
+        __syncthreads();
+        gathered.add(factorTile, tile);
     }
 
     gathered.store(to);
 }
 
+// One part after the other: four blocks with one sum each hide more of the loads than two with both.
 extern "C" __global__ void __launch_bounds__(Threads) gsa_ask(const Arguments a)
 {
     bf16* tile = (bf16*)shared;
-    bf16* factors = tile + Tokens * Deep;
+    bf16* factors = tile + Tokens * larger(KEYS, VALUES);
     float* parts = (float*)(factors + Tokens * SLOTS);
     float* anchors = parts + Threads;
     float* scales = anchors + (RowTiles + 1) * SLOTS;
@@ -1078,12 +1083,14 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_ask(const Arguments a)
         scales[i] = fast_exp(anchors[i]);
     }
 
+    int queryHeads = a.heads * a.groups, head = place.head * a.groups;
+    long long row = place.row * queryHeads + head, stride = (long long)queryHeads * SLOTS;
     bf16* to = a.dStates + place.state() * State;
-    ask_part<KEYS>(tile, factors, scales, documents, a, place, a.q, a.qStride, MAPS, a.z, to);
-    ask_part<VALUES>(tile, factors, scales, documents, a, place, a.dOutput, (long long)a.heads * a.groups * VALUES, false, a.p, to + SLOTS * KEYS);
+    ask_part<KEYS>(tile, factors, scales, documents, place.count, a.groups, a.q + place.row * a.qStride + head * KEYS, a.qStride, MAPS, a.z + row * SLOTS, stride, to);
+    ask_part<VALUES>(
+        tile, factors, scales, documents, place.count, a.groups, a.dOutput + row * VALUES, (long long)queryHeads * VALUES, false, a.p + row * SLOTS, stride, to + SLOTS * KEYS);
 }
 
-__device__ constexpr int larger(int a, int b) { return a > b ? a : b; }
 __device__ constexpr int stage_bytes(int heads) { return larger(2 * heads * RowTile * (KEYS + VALUES + 2 * SLOTS), larger(2 * State, 2 * 4 * Tokens * SLOTS)); }
 
 // What the columns' part of the backward keeps in shared memory.
