@@ -7,9 +7,9 @@ int main(int argc, char** argv)
     int rows = atoi(argv[1]), blocks = atoi(argv[2]);
     const double epsilon = 1e-3, bar = 2.2e-3; // one rounding
     size_t count = (size_t)rows * WIDTH;
-    auto x = halves(count), dy = halves(count);
+    auto x = halves(count), dy = halves(count), past = halves(count);
     auto weight = floats(WIDTH), before = floats(WIDTH);
-    vector<double> y(count), dx(count), inverse(rows), dw(before.begin(), before.end());
+    vector<double> y(count), dx(count), dxAndPast(count), inverse(rows), dw(before.begin(), before.end());
     for (int row = 0; row < rows; row++)
     {
         double u[WIDTH], slope[WIDTH], squares = 0, products = 0;
@@ -29,6 +29,7 @@ int main(int argc, char** argv)
             double d = widen(dy[first + i]);
             y[first + i] = u[i] * r * weight[i];
             dx[first + i] = slope[i] * r * (weight[i] * d - u[i] * r * r * products / WIDTH);
+            dxAndPast[first + i] = dx[first + i] + widen(past[first + i]);
             dw[i] += d * u[i] * r;
         }
     }
@@ -55,5 +56,8 @@ int main(int argc, char** argv)
     launch((WIDTH + 31) / 32, SumThreads, SumThreads * 4, [&] { rms_norm_weight(a); });
     compare("dx", actualDx, dx, bar);
     compare("dw", actualDw, dw, 1e-5);
+    a.past = (uint4*)past.data();
+    launch(blocks, Threads, 2 * Warps * 4, [&] { rms_norm_backward(a); });
+    compare("dx + past", actualDx, dxAndPast, bar);
     return failed;
 }

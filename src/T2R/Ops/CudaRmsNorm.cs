@@ -59,10 +59,12 @@ internal sealed class CudaRmsNorm
     /// <param name="dy_ND">The gradient of y.</param>
     /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32.</param>
     /// <param name="dx_ND">Receives dx; dense.</param>
-    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor dw_D, Tensor dx_ND)
+    /// <param name="past_ND">What is added to dx; null for nothing.</param>
+    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor dw_D, Tensor dx_ND, Tensor? past_ND)
     {
         using var scope = NewDisposeScope();
         var (x, weight, dy) = (CudaUnits.Dense(x_ND), CudaUnits.Dense(weight_D), CudaUnits.Dense(dy_ND));
+        var past = past_ND is null ? null : CudaUnits.Dense(past_ND);
         int blocks = Blocks(x.shape[0], 512);
         var shares = empty([blocks, _width], ScalarType.Float32, x.device);
         var arguments = new Arguments
@@ -72,6 +74,7 @@ internal sealed class CudaRmsNorm
             Inverse = CudaUnits.Address(inverse_N1),
             OutputGradient = CudaUnits.Address(dy),
             InputGradient = CudaUnits.Address(dx_ND),
+            Past = past is null ? 0 : CudaUnits.Address(past),
             Shares = CudaUnits.Address(shares),
             WeightGradient = CudaUnits.Address(dw_D),
             Rows = x.shape[0],
@@ -97,7 +100,7 @@ internal sealed class CudaRmsNorm
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
-        public nint Input, Weight, Inverse, Output, OutputGradient, InputGradient, Shares, WeightGradient;
+        public nint Input, Weight, Inverse, Output, OutputGradient, InputGradient, Past, Shares, WeightGradient;
         public long Rows;
         public int Blocks;
         public float Epsilon;

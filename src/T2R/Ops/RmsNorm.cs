@@ -87,11 +87,13 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     /// <param name="silu">Whether u was silu(x).</param>
     /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype.</param>
     /// <param name="dx_nD">Receives the gradient of the rows; dense, in their dtype.</param>
-    internal static void RowsBackward(Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D, Tensor dx_nD)
+    /// <param name="past_nD">A gradient of the rows that comes past the norm, added to dx before that is rounded; null for none.</param>
+    internal static void RowsBackward(
+        Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D, Tensor dx_nD, Tensor? past_nD = null)
     {
         if (CudaRmsNorm.Of(x_nD, silu) is { } kernels)
         {
-            kernels.Backward(x_nD, wideWeight_D, inverse_n1, dy_nD, dw_D, dx_nD);
+            kernels.Backward(x_nD, wideWeight_D, inverse_n1, dy_nD, dw_D, dx_nD, past_nD);
             return;
         }
 
@@ -105,7 +107,8 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         var mean_n1 = product_nD.mv(wideWeight_D / x_nD.shape[1]).unsqueeze(1);
         product_nD.Dispose();
         var du_nD = mul(wideDy_nD, wideWeight_D).sub_(n_nD.mul_(mean_n1)).mul_(inverse_n1);
-        dx_nD.copy_(silu ? Dispatcher.SiluBackward(du_nD, wide_nD) : du_nD);
+        var wideDx_nD = silu ? Dispatcher.SiluBackward(du_nD, wide_nD) : du_nD;
+        dx_nD.copy_(past_nD is null ? wideDx_nD : wideDx_nD.add_(past_nD));
     }
 
     /// <summary>The dtype of statistics: fp32 for half types.</summary>

@@ -2,6 +2,8 @@
 //
 //   y = u r o w, r = 1 / sqrt(mean u^2 + epsilon)        dx = r (dy o w - u r^2 mean(dy o w o u)) [o silu'(x)]        dw = sum over rows of dy o u r
 //
+// A gradient that comes past the norm, such as a residual stream's, is added to dx before that is rounded.
+//
 // A block of THREADS does one row after the other, the next one's numbers on their way while it computes; a thread has the same columns of each. Sums are taken in
 // an order that depends on the number of blocks alone.
 
@@ -21,6 +23,7 @@ struct Arguments
     uint4* y;            // [rows, WIDTH]
     const uint4* dy;
     uint4* dx;
+    const uint4* past;   // what is added to dx [rows, WIDTH]; null: nothing
     float* shares;       // of blocks in dw [blocks, WIDTH]
     float* dWeight;      // dw [WIDTH], to which the sum is added
     long long rows;
@@ -193,6 +196,12 @@ extern "C" __global__ void __launch_bounds__(Threads, Threads <= 512 ? 512 / Thr
             load(dy, a.dy, row + gridDim.x);
         }
 
+        uint4 past[Each];
+        if (a.past != nullptr)
+        {
+            load(past, a.past, row);
+        }
+
         float mean = sum(products) / WIDTH;
 #pragma unroll
         for (int i = 0; i < Each; i++)
@@ -201,6 +210,17 @@ extern "C" __global__ void __launch_bounds__(Threads, Threads <= 512 ? 512 / Thr
             for (int e = 0; e < 8; e++)
             {
                 d[i][e] = slope[i][e] * (d[i][e] - n[i][e] * mean);
+            }
+
+            if (a.past != nullptr)
+            {
+                float more[8];
+                widen(more, past[i]);
+#pragma unroll
+                for (int e = 0; e < 8; e++)
+                {
+                    d[i][e] += more[e];
+                }
             }
 
             if (has(i))

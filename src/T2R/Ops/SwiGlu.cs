@@ -4,10 +4,11 @@ using static TorchSharp.torch;
 namespace T2R.Ops;
 
 /// <summary>
-/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020) of a norm: y = h W_dᵀ with h = silu(a) ⊙ b, a = n W_gᵀ, b = n W_uᵀ, n = RMSNorm(x). With the gradients dy
+/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020) of a norm, added to what the norm read: y = x + h W_dᵀ with h = silu(a) ⊙ b, a = n W_gᵀ, b = n W_uᵀ, n = RMSNorm(x). With the gradients dy
 /// and dh = dy W_d
 /// <code>
 /// dW_d = dyᵀ h      da = dh ⊙ b ⊙ silu′(a)      db = dh ⊙ silu(a)      dn = da W_g + db W_u      dW_g = daᵀ n      dW_u = dbᵀ n
+/// dx = dy + (∂n/∂x)ᵀ dn
 /// </code>
 /// n is made again in the backward. Rows are taken some at a time, so that what is I wide never exists for all tokens, unless a backward is to come without a tape; then a and b are kept. Sums of the
 /// weights' gradients over such chunks are rounded to the weight's dtype after each. On a card in bf16 what stands between the products are the kernels of <c>SwiGlu.cu</c>.
@@ -62,9 +63,9 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         var (a_NI, b_NI) = (nn.functional.linear(n_ND, gate), nn.functional.linear(n_ND, up));
         context.save_for_backward([x, norm, gate, up, down, a_NI, b_NI]);
         using var h_NI = Product(a_NI, b_NI, overwrites: false);
-
-        // Not a view, which callers could not add to in place.
-        return [nn.functional.linear(h_NI.view([.. x.shape[..^1], down.shape[1]]), down)];
+        var y = Copy(x);
+        Rows(y).addmm_(h_NI, down.t(), 1, 1);
+        return [y];
     }
 
     /// <inheritdoc />
@@ -102,7 +103,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var dn_nD = da_nI.matmul(gate).addmm_(db_nI, up, 1, 1);
             da_nI.Dispose();
             db_nI.Dispose();
-            RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D, Part(dx_ND));
+            RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D, Part(dx_ND), dy_nD);
         }
 
         return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null];
@@ -110,7 +111,8 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
 
     private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape)
     {
-        var x_ND = Rows(x);
+        var (x_ND, y) = (Rows(x), Copy(x));
+        var y_ND = Rows(y);
         if (tape is not null)
         {
             var (n_ND, _) = RmsNorm.RowsForward(x_ND, norm, epsilon, silu: false);
@@ -118,19 +120,19 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var b_NI = nn.functional.linear(n_ND, up);
             tape.Keep(a_NI);
             tape.Keep(b_NI);
-            return nn.functional.linear(Product(a_NI, b_NI, overwrites: false), down).view(x.shape);
+            y_ND.addmm_(Product(a_NI, b_NI, overwrites: false), down.t(), 1, 1);
+            return y;
         }
 
-        var y_ND = empty(x_ND.shape, x.dtype, x.device);
         foreach (var (start, count) in Chunks(x_ND, gate))
         {
             using var scope = NewDisposeScope();
             var (n_nD, _) = RmsNorm.RowsForward(x_ND.narrow(0, start, count), norm, epsilon, silu: false);
             var h_nI = Product(nn.functional.linear(n_nD, gate), nn.functional.linear(n_nD, up), overwrites: true);
-            y_ND.narrow(0, start, count).addmm_(h_nI, down.t(), 0, 1);
+            y_ND.narrow(0, start, count).addmm_(h_nI, down.t(), 1, 1);
         }
 
-        return y_ND.view(x.shape);
+        return y;
     }
 
     // h, in the memory of a if that may be overwritten.
@@ -180,6 +182,8 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         dh_nI.Dispose();
         return (da_nI, db_nI);
     }
+
+    private static Tensor Copy(Tensor x) => empty(x.shape, x.dtype, x.device).copy_(x);
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 
