@@ -112,6 +112,17 @@ public class FusedTests
         }
     }
 
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData(33, 96)]
+    [InlineData(1001, 14336)]
+    [InlineData(7, 12)]
+    public void The_gated_product_by_itself_gives_the_formula(int rows, int inner)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(rows);
+        Agree([Half(randn(rows, inner)), Half(randn(rows, inner))], x => GatedProduct.Apply(x[0], x[1]));
+    }
+
     private static Tensor[] Norm(int rows, int width)
     {
         manual_seed(rows);

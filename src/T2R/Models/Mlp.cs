@@ -23,7 +23,7 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
 
         using var scope = NewDisposeScope();
         var normed_BTD = RmsNorm.Apply(x_BTD, norm, epsilon);
-        var gated_BTI = nn.functional.silu(gate_proj.Apply(normed_BTD, tape)) * up_proj.Apply(normed_BTD, tape);
+        var gated_BTI = GatedProduct.Apply(gate_proj.Apply(normed_BTD, tape), up_proj.Apply(normed_BTD, tape));
         return (x_BTD + down_proj.Apply(gated_BTI, tape)).MoveToOuterDisposeScope();
     }
 }

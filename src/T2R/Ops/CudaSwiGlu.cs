@@ -11,7 +11,7 @@ internal static class CudaSwiGlu
     private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SwiGlu.cu"));
 
     /// <summary>Whether the kernels can take a call.</summary>
-    /// <param name="x">The norm of rows, <c>[N, D]</c>.</param>
+    /// <param name="x">a, or what it is made of.</param>
     /// <param name="inner">Width of a and b, I.</param>
     public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && inner % CudaUnits.Numbers == 0 && Module.Value is not null;
 

@@ -62,7 +62,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         var (n_ND, _) = RmsNorm.RowsForward(Rows(x), norm, epsilon, silu: false);
         var (a_NI, b_NI) = (nn.functional.linear(n_ND, gate), nn.functional.linear(n_ND, up));
         context.save_for_backward([x, norm, gate, up, down, a_NI, b_NI]);
-        using var h_NI = Product(a_NI, b_NI, overwrites: false);
+        using var h_NI = GatedProduct.Compute(a_NI, b_NI, overwrites: false);
         var y = Copy(x);
         Rows(y).addmm_(h_NI, down.t(), 1, 1);
         return [y];
@@ -120,7 +120,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var b_NI = nn.functional.linear(n_ND, up);
             tape.Keep(a_NI);
             tape.Keep(b_NI);
-            y_ND.addmm_(Product(a_NI, b_NI, overwrites: false), down.t(), 1, 1);
+            y_ND.addmm_(GatedProduct.Compute(a_NI, b_NI, overwrites: false), down.t(), 1, 1);
             return y;
         }
 
@@ -128,24 +128,11 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         {
             using var scope = NewDisposeScope();
             var (n_nD, _) = RmsNorm.RowsForward(x_ND.narrow(0, start, count), norm, epsilon, silu: false);
-            var h_nI = Product(nn.functional.linear(n_nD, gate), nn.functional.linear(n_nD, up), overwrites: true);
+            var h_nI = GatedProduct.Compute(nn.functional.linear(n_nD, gate), nn.functional.linear(n_nD, up), overwrites: true);
             y_ND.narrow(0, start, count).addmm_(h_nI, down.t(), 1, 1);
         }
 
         return y;
-    }
-
-    // h, in the memory of a if that may be overwritten.
-    private static Tensor Product(Tensor a_nI, Tensor b_nI, bool overwrites)
-    {
-        if (!CudaSwiGlu.Takes(a_nI, a_nI.shape[1]))
-        {
-            return nn.functional.silu(a_nI, inplace: overwrites).mul_(b_nI);
-        }
-
-        var h_nI = overwrites ? a_nI : empty_like(a_nI);
-        CudaSwiGlu.Forward(a_nI, b_nI, h_nI);
-        return h_nI;
     }
 
     // da and db of some rows, and their share of dW_d; a and b are done with afterwards, and may be overwritten where nobody keeps them.
