@@ -20,6 +20,7 @@ public partial class ArchitectureTests
         ["Training"] = 5,
         ["Generation"] = 5,
         ["Evaluation"] = 5,
+        ["Bench"] = 6,
         ["Recipes"] = 6,
         ["Cli"] = 7,
     };

@@ -34,19 +34,15 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     internal static (Tensor Output, GatedSlotState Final) Apply(
         Tensor q, Tensor k, Tensor v, Tensor? write, Tensor gate, double? normalizer, GatedSlotState? initial, Tensor? documentStarts, Tape? tape = null)
     {
-        Results? kept = tape is { IsRecording: false } ? Results.Take(tape) : null;
-        if (torch.is_grad_enabled() && Array.Exists([q, k, v, write, gate, initial?.Keys, initial?.Values], x => x is { requires_grad: true }))
+        using var kept = tape is { IsRecording: false } ? Results.Take(tape) : null;
+        if (kept is not null || (torch.is_grad_enabled() && Array.Exists([q, k, v, write, gate, initial?.Keys, initial?.Values], x => x is { requires_grad: true })))
         {
-            if (tape is { IsRecording: true })
-            {
-                throw new InvalidOperationException("a tape records a forward without gradients");
-            }
-
+            tape?.RefuseGraph();
             var outputs = Call(q, k, v, write, gate, initial?.Keys, initial?.Values, documentStarts, normalizer, kept);
             return (outputs[0], new GatedSlotState(outputs[1], outputs[2]));
         }
 
-        var results = kept ?? Forward(new Inputs(q, k, v, write, gate, documentStarts, normalizer), initial?.Keys, initial?.Values);
+        var results = Forward(new Inputs(q, k, v, write, gate, documentStarts, normalizer), initial?.Keys, initial?.Values);
         if (tape is { IsRecording: true })
         {
             results.Keep(tape);
@@ -209,26 +205,22 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     }
 
     /// <summary>Output [B, T, H, V]; the state after the last token; and for the backward the states before each chunk with their decays.</summary>
-    private sealed record Results(Tensor Output, Tensor Keys, Tensor Values, Tensor States, Tensor Decays)
+    private sealed record Results(Tensor Output, Tensor Keys, Tensor Values, Tensor States, Tensor Decays) : IDisposable
     {
+        private Tensor[] All => [Output, Keys, Values, States, Decays];
+
+        public void Dispose() => Array.ForEach(All, t => t.Dispose());
+
         internal static Results? Take(Tape tape) => tape.Take() is { } output ? new Results(output, tape.Take()!, tape.Take()!, tape.Take()!, tape.Take()!) : null;
 
         internal void Keep(Tape tape)
         {
-            tape.Keep(Output);
-            tape.Keep(Keys);
-            tape.Keep(Values);
-            tape.Keep(States);
-            tape.Keep(Decays);
+            Array.ForEach(All, tape.Keep);
         }
 
         internal Results MoveOut()
         {
-            foreach (var tensor in new[] { Output, Keys, Values, States, Decays })
-            {
-                tensor.MoveToOuterDisposeScope();
-            }
-
+            Array.ForEach(All, t => t.MoveToOuterDisposeScope());
             return this;
         }
     }

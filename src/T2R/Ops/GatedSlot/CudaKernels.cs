@@ -16,7 +16,7 @@ internal sealed class CudaKernels
     {
         StateLength = slots * (keyDim + valueDim);
         var device = CudaDevice.All()[0];
-        Lack = Unfit(keyDim, valueDim, slots, device);
+        Lack = Unfit(keyDim, valueDim, slots) ?? (device.ComputeCapability.Major < 8 ? $"{device.Name} has compute capability {device.ComputeCapability}, and they need 8.0" : null);
         if (Lack is not null)
         {
             return;
@@ -48,6 +48,15 @@ internal sealed class CudaKernels
     public static CudaKernels Of(long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
         (keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
 
+    /// <summary>Why no card has kernels for a shape; null when most have.</summary>
+    /// <param name="keyDim">K.</param>
+    /// <param name="valueDim">V.</param>
+    /// <param name="slots">M.</param>
+    public static string? Unfit(long keyDim, long valueDim, long slots) =>
+        keyDim % 32 != 0 || valueDim % 32 != 0 || Math.Max(keyDim, valueDim) > 256 ? $"heads of {keyDim} and {valueDim} are not multiples of 32 up to 256"
+        : slots is not (16 or 32 or 64 or 128) ? $"{slots} slots are not 16, 32, 64 or 128"
+        : null;
+
     /// <summary>Chunks of a length.</summary>
     public static long Chunks(long length) => (length + Tokens - 1) / Tokens;
 
@@ -68,11 +77,6 @@ internal sealed class CudaKernels
         Launch("gsa_columns_backward", Blocks(arguments), _sharedBytes[3], arguments);
     }
 
-    private static string? Unfit(long keyDim, long valueDim, long slots, CudaDevice device) =>
-        keyDim % 32 != 0 || valueDim % 32 != 0 || Math.Max(keyDim, valueDim) > 256 ? $"heads of {keyDim} and {valueDim} are not multiples of 32 up to 256"
-        : slots is not (16 or 32 or 64 or 128) ? $"{slots} slots are not 16, 32, 64 or 128"
-        : device.ComputeCapability.Major < 8 ? $"{device.Name} has compute capability {device.ComputeCapability}, and they need 8.0"
-        : null;
 
     private static int Blocks(in CudaArguments arguments) => checked(arguments.Batch * arguments.Heads * (int)Chunks(arguments.Length));
 

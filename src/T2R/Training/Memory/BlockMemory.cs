@@ -13,7 +13,8 @@ namespace T2R.Training.Memory;
 /// <param name="length">Tokens of each, T.</param>
 /// <param name="dtype">Of the matrices.</param>
 /// <param name="slotsAtOnce">What mixers take at once: <see cref="SlotsAtOnce"/>.</param>
-internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, long slotsAtOnce)
+/// <param name="onCard">Whether it runs on a card.</param>
+internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, long slotsAtOnce, bool onCard)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
     private readonly long _bytes = batch * length * DtypeName.Bytes(dtype);
@@ -51,7 +52,7 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
 
     // Queries, keys and values; of gated slots also the gate's logits, the operator's output and its states.
     private long Products => (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)))
-        + (_mixer is GatedSlotAttentionConfig slots ? (_bytes * (slots.SlotSize + _mixer.QuerySize)) + States(slots) : 0);
+        + (_mixer is GatedSlotAttentionConfig slots ? (_bytes * (slots.SlotSize + _mixer.QuerySize)) + Chunks(slots).Kept : 0);
 
     // These and the normalised input. Softmax attention also keeps queries and keys once turned, both repeated for all heads, and its output twice.
     private long MixerGraph => Products + Stream
@@ -65,14 +66,11 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     private long MlpChunk => 4 * Math.Min(Wide, SwiGlu.ChunkElements * DtypeName.Bytes(dtype));
 
     private long Operator => _mixer is GatedSlotAttentionConfig slots
-        ? (SegmentedChunk.BytesOfSlot * batch * Math.Min(length, Segment(slots)) * slots.KeyValueHeads * slots.Slots) + (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots.SlotSize))
+        ? Chunks(slots).Backward + (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots.SlotSize))
         : _bytes * 4 * _mixer.QuerySize;
 
-    // The states before each segment and after the last, of keys and of values, in fp32.
-    private long States(GatedSlotAttentionConfig slots) =>
-        8 * batch * slots.KeyValueHeads * slots.HeadDim * slots.Slots * (((length + Segment(slots) - 1) / Segment(slots)) + 1);
-
-    private long Segment(GatedSlotAttentionConfig slots) => SegmentedChunk.SegmentLength(batch, slots.KeyValueHeads, slots.Slots, slotsAtOnce);
+    private ChunkMemory Chunks(GatedSlotAttentionConfig slots) =>
+        ChunkMemory.Of(batch, length, slots.Heads, slots.KeyValueHeads, slots.HeadDim, slots.Slots, dtype, slotsAtOnce, onCard);
 
     private bool Adapts(string part) =>
         config.Lora is { } lora && WeightLayout.OfBlock(config, index).Any(s => s.Name.Contains(part, StringComparison.Ordinal) && lora.Adapts(s));
