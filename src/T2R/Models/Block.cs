@@ -43,7 +43,7 @@ public sealed class Block
     {
         using var scope = NewDisposeScope();
         var mixed_BTD = x_BTD + Mix(x_BTD, context, state, tape);
-        return FeedForward(mixed_BTD, tape).add_(mixed_BTD).MoveToOuterDisposeScope();
+        return FeedForward(mixed_BTD, tape).MoveToOuterDisposeScope();
     }
 
     /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
@@ -57,7 +57,7 @@ public sealed class Block
         return Mixer.Forward(input_BTD, context, state, tape);
     }
 
-    /// <summary>The second half: what the MLP makes of the residual stream with the mixer's output in it, <c>[B, T, D]</c>, not yet added to it.</summary>
+    /// <summary>The second half: the residual stream with the mixer's output in it, and what the MLP makes of it added, <c>[B, T, D]</c>.</summary>
     /// <param name="mixed_BTD">The residual stream after the first half.</param>
     /// <param name="tape">As <see cref="Mlp.Forward"/> takes it.</param>
     public Tensor FeedForward(Tensor mixed_BTD, Tape? tape = null) => Mlp.Forward(mixed_BTD, tape);

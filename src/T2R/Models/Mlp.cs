@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Models;
 
-/// <summary>A norm, then SwiGLU (Shazeer, 2020): down(silu(gate n) ⊙ up n).</summary>
+/// <summary>A norm n of the residual stream, then SwiGLU (Shazeer, 2020) added to the stream: x + down(silu(gate n) ⊙ up n).</summary>
 /// <param name="norm">Weight of the norm before it, <c>[D]</c>.</param>
 /// <param name="epsilon">ε of that norm.</param>
 /// <param name="gate_proj"><c>[I, D]</c>.</param>
@@ -23,7 +23,7 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
 
         using var scope = NewDisposeScope();
         var normed_BTD = RmsNorm.Apply(x_BTD, norm, epsilon);
-        var gated_BTI = nn.functional.silu(gate_proj.Apply(normed_BTD, tape)) * up_proj.Apply(normed_BTD, tape);
-        return down_proj.Apply(gated_BTI, tape).MoveToOuterDisposeScope();
+        var gated_BTI = GatedProduct.Apply(gate_proj.Apply(normed_BTD, tape), up_proj.Apply(normed_BTD, tape));
+        return (x_BTD + down_proj.Apply(gated_BTI, tape)).MoveToOuterDisposeScope();
     }
 }

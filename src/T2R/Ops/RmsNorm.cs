@@ -10,7 +10,7 @@ namespace T2R.Ops;
 /// dw = Σ over rows of dy ⊙ n        du = r (dy ⊙ w − n · mean(dy ⊙ w ⊙ n))        dx = du, or du ⊙ silu′(x)
 /// </code>
 /// Written out, this is several times faster on a CPU than autograd over the formula, and keeps x and r alone. Rows are taken some at a time, so that fp32 copies of
-/// half types stay small.
+/// half types stay small; on a card in bf16 the kernels of <c>RmsNorm.cu</c> take all at once.
 /// </summary>
 public sealed class RmsNorm : SafeFunction<RmsNorm>
 {
@@ -49,12 +49,12 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         var wideWeight_D = weight.to(wide);
         var dw_D = zeros(width, wide, x.device);
         var (x_ND, dy_ND) = (x.reshape(-1, width), gradients[0]!.reshape(-1, width));
-        var dx_ND = empty_like(x_ND);
-        foreach (var (start, count) in Chunks(x_ND))
+        var dx_ND = empty(x_ND.shape, x.dtype, x.device);
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], width, CudaRmsNorm.Of(x_ND, silu) is null ? ChunkElements : long.MaxValue))
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);
-            Part(dx_ND).copy_(RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D));
+            RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D, Part(dx_ND));
         }
 
         return [dx_ND.view(x.shape), dw_D.to(weight.dtype), null, null];
@@ -68,6 +68,11 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     /// <returns>y in x's dtype, and r of each row, in fp32 at least.</returns>
     internal static (Tensor Output, Tensor Inverse) RowsForward(Tensor x_nD, Tensor weight_D, double epsilon, bool silu)
     {
+        if (CudaRmsNorm.Of(x_nD, silu) is { } kernels)
+        {
+            return kernels.Forward(x_nD, weight_D, epsilon);
+        }
+
         var wide_nD = x_nD.to(WideType(x_nD));
         var u_nD = silu ? nn.functional.silu(wide_nD) : wide_nD;
         var inverse_n1 = u_nD.square().mean([-1], keepdim: true).add_(epsilon).rsqrt_();
@@ -81,9 +86,17 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     /// <param name="dy_nD">The gradient of y.</param>
     /// <param name="silu">Whether u was silu(x).</param>
     /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype.</param>
-    /// <returns>dx, in r's dtype.</returns>
-    internal static Tensor RowsBackward(Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D)
+    /// <param name="dx_nD">Receives the gradient of the rows; dense, in their dtype.</param>
+    /// <param name="past_nD">A gradient of the rows that comes past the norm, added to dx before that is rounded; null for none.</param>
+    internal static void RowsBackward(
+        Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D, Tensor dx_nD, Tensor? past_nD = null)
     {
+        if (CudaRmsNorm.Of(x_nD, silu) is { } kernels)
+        {
+            kernels.Backward(x_nD, wideWeight_D, inverse_n1, dy_nD, dw_D, dx_nD, past_nD);
+            return;
+        }
+
         var wide_nD = x_nD.to(inverse_n1.dtype);
         var n_nD = (silu ? nn.functional.silu(wide_nD) : wide_nD) * inverse_n1;
         var wideDy_nD = dy_nD.to(inverse_n1.dtype);
@@ -94,7 +107,8 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         var mean_n1 = product_nD.mv(wideWeight_D / x_nD.shape[1]).unsqueeze(1);
         product_nD.Dispose();
         var du_nD = mul(wideDy_nD, wideWeight_D).sub_(n_nD.mul_(mean_n1)).mul_(inverse_n1);
-        return silu ? Dispatcher.SiluBackward(du_nD, wide_nD) : du_nD;
+        var wideDx_nD = silu ? Dispatcher.SiluBackward(du_nD, wide_nD) : du_nD;
+        dx_nD.copy_(past_nD is null ? wideDx_nD : wideDx_nD.add_(past_nD));
     }
 
     /// <summary>The dtype of statistics: fp32 for half types.</summary>
@@ -112,9 +126,15 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     private static (Tensor Output, Tensor Inverse) Normalise(Tensor x, Tensor weight, double epsilon, bool silu)
     {
         var x_ND = x.reshape(-1, weight.shape[0]);
+        if (CudaRmsNorm.Of(x_ND, silu) is { } kernels)
+        {
+            var (y_ND, r_N1) = kernels.Forward(x_ND, weight, epsilon);
+            return (y_ND.view(x.shape), r_N1);
+        }
+
         var output_ND = empty_like(x_ND);
         var inverse_N1 = empty([x_ND.shape[0], 1], WideType(x), x.device);
-        foreach (var (start, count) in Chunks(x_ND))
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements))
         {
             using var scope = NewDisposeScope();
             var (output_nD, inverse_n1) = RowsForward(x_ND.narrow(0, start, count), weight, epsilon, silu);
@@ -124,6 +144,4 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
 
         return (output_ND.view(x.shape), inverse_N1);
     }
-
-    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND) => RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements);
 }

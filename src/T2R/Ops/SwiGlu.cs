@@ -4,13 +4,14 @@ using static TorchSharp.torch;
 namespace T2R.Ops;
 
 /// <summary>
-/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020) of a norm: y = h W_dᵀ with h = silu(a) ⊙ b, a = n W_gᵀ, b = n W_uᵀ, n = RMSNorm(x). With the gradients dy
+/// SwiGLU (Shazeer, GLU Variants Improve Transformer, 2020) of a norm, added to what the norm read: y = x + h W_dᵀ with h = silu(a) ⊙ b, a = n W_gᵀ, b = n W_uᵀ, n = RMSNorm(x). With the gradients dy
 /// and dh = dy W_d
 /// <code>
 /// dW_d = dyᵀ h      da = dh ⊙ b ⊙ silu′(a)      db = dh ⊙ silu(a)      dn = da W_g + db W_u      dW_g = daᵀ n      dW_u = dbᵀ n
+/// dx = dy + (∂n/∂x)ᵀ dn
 /// </code>
 /// n is made again in the backward. Rows are taken some at a time, so that what is I wide never exists for all tokens, unless a backward is to come without a tape; then a and b are kept. Sums of the
-/// weights' gradients over such chunks are rounded to the weight's dtype after each.
+/// weights' gradients over such chunks are rounded to the weight's dtype after each. On a card in bf16 what stands between the products are the kernels of <c>SwiGlu.cu</c>.
 /// </summary>
 public sealed class SwiGlu : SafeFunction<SwiGlu>
 {
@@ -61,10 +62,10 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         var (n_ND, _) = RmsNorm.RowsForward(Rows(x), norm, epsilon, silu: false);
         var (a_NI, b_NI) = (nn.functional.linear(n_ND, gate), nn.functional.linear(n_ND, up));
         context.save_for_backward([x, norm, gate, up, down, a_NI, b_NI]);
-        using var h_NI = nn.functional.silu(a_NI).mul_(b_NI);
-
-        // Not a view, which callers could not add to in place.
-        return [nn.functional.linear(h_NI.view([.. x.shape[..^1], down.shape[1]]), down)];
+        using var h_NI = GatedProduct.Compute(a_NI, b_NI, overwrites: false);
+        var y = Copy(x);
+        Rows(y).addmm_(h_NI, down.t(), 1, 1);
+        return [y];
     }
 
     /// <inheritdoc />
@@ -76,7 +77,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         var (x_ND, dy_ND) = (Rows(x), Rows(gradients[0]!));
         var wideNorm_D = norm.to(RmsNorm.WideType(x));
         var dNorm_D = zeros_like(wideNorm_D);
-        var dx_ND = empty_like(x_ND);
+        var dx_ND = empty(x_ND.shape, x.dtype, x.device);
         Tensor? dGate = null, dUp = null, dDown = null;
         foreach (var (start, count) in Chunks(x_ND, gate))
         {
@@ -86,20 +87,9 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var (n_nD, inverse_n1) = RmsNorm.RowsForward(x_nD, norm, epsilon, silu: false);
             var a_nI = saved[5] is { } a ? Part(Rows(a)) : nn.functional.linear(n_nD, gate);
             var b_nI = saved[6] is { } b ? Part(Rows(b)) : nn.functional.linear(n_nD, up);
-            var silu_nI = nn.functional.silu(a_nI);
-            if (down.requires_grad)
-            {
-                using var h_nI = silu_nI * b_nI;
-                Linear.AccumulateWeightGradient(ref dDown, dy_nD, h_nI);
-            }
-
-            var dh_nI = dy_nD.matmul(down);
-            var db_nI = silu_nI.mul_(dh_nI);
-            dh_nI.mul_(b_nI);
-            b_nI.Dispose();
-            var da_nI = Dispatcher.SiluBackward(dh_nI, a_nI);
-            a_nI.Dispose();
-            dh_nI.Dispose();
+            var (da_nI, db_nI) = CudaSwiGlu.Takes(n_nD, gate.shape[0])
+                ? ByKernels(a_nI, b_nI, dy_nD, down, overwrites: saved[5] is null, ref dDown)
+                : ByTensors(a_nI, b_nI, dy_nD, down, ref dDown);
             if (gate.requires_grad)
             {
                 Linear.AccumulateWeightGradient(ref dGate, da_nI, n_nD);
@@ -113,7 +103,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var dn_nD = da_nI.matmul(gate).addmm_(db_nI, up, 1, 1);
             da_nI.Dispose();
             db_nI.Dispose();
-            Part(dx_ND).copy_(RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D));
+            RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D, Part(dx_ND), dy_nD);
         }
 
         return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null];
@@ -121,7 +111,8 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
 
     private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape)
     {
-        var x_ND = Rows(x);
+        var (x_ND, y) = (Rows(x), Copy(x));
+        var y_ND = Rows(y);
         if (tape is not null)
         {
             var (n_ND, _) = RmsNorm.RowsForward(x_ND, norm, epsilon, silu: false);
@@ -129,20 +120,57 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var b_NI = nn.functional.linear(n_ND, up);
             tape.Keep(a_NI);
             tape.Keep(b_NI);
-            return nn.functional.linear(nn.functional.silu(a_NI).mul_(b_NI), down).view(x.shape);
+            y_ND.addmm_(GatedProduct.Compute(a_NI, b_NI, overwrites: false), down.t(), 1, 1);
+            return y;
         }
 
-        var y_ND = empty_like(x_ND);
         foreach (var (start, count) in Chunks(x_ND, gate))
         {
             using var scope = NewDisposeScope();
             var (n_nD, _) = RmsNorm.RowsForward(x_ND.narrow(0, start, count), norm, epsilon, silu: false);
-            var h_nI = nn.functional.silu(nn.functional.linear(n_nD, gate), inplace: true).mul_(nn.functional.linear(n_nD, up));
-            y_ND.narrow(0, start, count).copy_(nn.functional.linear(h_nI, down));
+            var h_nI = GatedProduct.Compute(nn.functional.linear(n_nD, gate), nn.functional.linear(n_nD, up), overwrites: true);
+            y_ND.narrow(0, start, count).addmm_(h_nI, down.t(), 1, 1);
         }
 
-        return y_ND.view(x.shape);
+        return y;
     }
+
+    // da and db of some rows, and their share of dW_d; a and b are done with afterwards, and may be overwritten where nobody keeps them.
+    private static (Tensor Gate, Tensor Up) ByKernels(Tensor a_nI, Tensor b_nI, Tensor dy_nD, Tensor down, bool overwrites, ref Tensor? dDown)
+    {
+        var dh_nI = dy_nD.matmul(down);
+        var (da_nI, db_nI) = overwrites ? (a_nI, b_nI) : (empty_like(a_nI), empty_like(b_nI));
+        CudaSwiGlu.Backward(a_nI, b_nI, dh_nI, down.requires_grad, da_nI, db_nI);
+        if (down.requires_grad)
+        {
+            // h lies where dh lay.
+            Linear.AccumulateWeightGradient(ref dDown, dy_nD, dh_nI);
+        }
+
+        dh_nI.Dispose();
+        return (da_nI, db_nI);
+    }
+
+    private static (Tensor Gate, Tensor Up) ByTensors(Tensor a_nI, Tensor b_nI, Tensor dy_nD, Tensor down, ref Tensor? dDown)
+    {
+        var silu_nI = nn.functional.silu(a_nI);
+        if (down.requires_grad)
+        {
+            using var h_nI = silu_nI * b_nI;
+            Linear.AccumulateWeightGradient(ref dDown, dy_nD, h_nI);
+        }
+
+        var dh_nI = dy_nD.matmul(down);
+        var db_nI = silu_nI.mul_(dh_nI);
+        dh_nI.mul_(b_nI);
+        b_nI.Dispose();
+        var da_nI = Dispatcher.SiluBackward(dh_nI, a_nI);
+        a_nI.Dispose();
+        dh_nI.Dispose();
+        return (da_nI, db_nI);
+    }
+
+    private static Tensor Copy(Tensor x) => empty(x.shape, x.dtype, x.device).copy_(x);
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
 

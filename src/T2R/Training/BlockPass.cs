@@ -7,9 +7,9 @@ namespace T2R.Training;
 
 /// <summary>
 /// One block's forward with its graph, cut in two at the residual stream between mixer and MLP, so that the MLP's gradients are done with before the mixer's backward
-/// begins. With x the block's input, m = x + mixer(x) and y = m + mlp(m)
+/// begins. With x the block's input, m = x + mixer(x) and y = mlp(m), which adds to m
 /// <code>
-/// dm = dy + (∂ mlp/∂m)ᵀ dy        dx = dm + (∂ mixer/∂x)ᵀ dm
+/// dm = (∂ mlp/∂m)ᵀ dy        dx = dm + (∂ mixer/∂x)ᵀ dm
 /// </code>
 /// </summary>
 internal sealed class BlockPass : IDisposable
@@ -17,7 +17,7 @@ internal sealed class BlockPass : IDisposable
     private readonly Tensor _input_BTD;
     private readonly Tensor _mixer_BTD;
     private readonly Tensor _mixed_BTD;
-    private readonly Tensor _mlp_BTD;
+    private readonly Tensor _output_BTD;
 
     /// <summary>Runs the block.</summary>
     /// <param name="block">The block.</param>
@@ -37,24 +37,21 @@ internal sealed class BlockPass : IDisposable
             _mixed_BTD = _mixer_BTD.detach().add_(_input_BTD).requires_grad_(true).DetachFromDisposeScope();
         }
 
-        _mlp_BTD = block.FeedForward(_mixed_BTD, tape).DetachFromDisposeScope();
+        _output_BTD = block.FeedForward(_mixed_BTD, tape).DetachFromDisposeScope();
     }
 
     /// <summary>The block's output, cut off from the graph, <c>[B, T, D]</c>.</summary>
-    public Tensor Output()
-    {
-        using var _ = no_grad();
-        return _mixed_BTD + _mlp_BTD;
-    }
+    public Tensor Output() => _output_BTD.detach();
 
     /// <summary>The MLP's backward.</summary>
     /// <param name="gradient_BTD">dy; taken over.</param>
     /// <returns>dm.</returns>
     public Tensor MlpBackward(Tensor gradient_BTD)
     {
-        Interop.Autograd.Backward([_mlp_BTD], [gradient_BTD]);
-        _mlp_BTD.Dispose();
-        return Sum(gradient_BTD, _mixed_BTD);
+        Interop.Autograd.Backward([_output_BTD], [gradient_BTD]);
+        _output_BTD.Dispose();
+        gradient_BTD.Dispose();
+        return GradientOf(_mixed_BTD).DetachFromDisposeScope();
     }
 
     /// <summary>The mixer's backward.</summary>
@@ -71,7 +68,9 @@ internal sealed class BlockPass : IDisposable
         _mixer_BTD.Dispose();
         if (_input_BTD.requires_grad)
         {
-            return Sum(gradient_BTD, _input_BTD);
+            using var _ = no_grad();
+            using var branch_BTD = GradientOf(_input_BTD);
+            return gradient_BTD.add_(branch_BTD).DetachFromDisposeScope();
         }
 
         gradient_BTD.Dispose();
@@ -84,15 +83,13 @@ internal sealed class BlockPass : IDisposable
         _input_BTD.Dispose();
         _mixer_BTD.Dispose();
         _mixed_BTD.Dispose();
-        _mlp_BTD.Dispose();
+        _output_BTD.Dispose();
     }
 
-    // What came straight through the residual stream and what came through the branch.
-    private static Tensor Sum(Tensor gradient_BTD, Tensor leaf_BTD)
+    private static Tensor GradientOf(Tensor leaf_BTD)
     {
-        using var _ = no_grad();
-        using var branch_BTD = leaf_BTD.grad!;
+        var gradient_BTD = leaf_BTD.grad!;
         leaf_BTD.grad = null;
-        return gradient_BTD.add_(branch_BTD).DetachFromDisposeScope();
+        return gradient_BTD;
     }
 }

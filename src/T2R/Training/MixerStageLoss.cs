@@ -50,7 +50,9 @@ internal sealed class MixerStageLoss : IStageLoss
             }
 
             x_BTD.add_(target_BTD);
-            x_BTD.add_(_teacher.Blocks[i].FeedForward(x_BTD));
+            var next_BTD = _teacher.Blocks[i].FeedForward(x_BTD).MoveToOuterDisposeScope();
+            x_BTD.Dispose();
+            x_BTD = next_BTD;
         }
 
         x_BTD.Dispose();

@@ -22,7 +22,7 @@ public class SwiGluTests
         var (y, expected) = Differentiate(inputs, dy, x =>
         {
             var n = x[0] / (x[0].square().mean([-1], keepdim: true) + Epsilon).sqrt() * x[4];
-            return nn.functional.linear(nn.functional.silu(nn.functional.linear(n, x[1])) * nn.functional.linear(n, x[2]), x[3]);
+            return x[0] + nn.functional.linear(nn.functional.silu(nn.functional.linear(n, x[1])) * nn.functional.linear(n, x[2]), x[3]);
         });
         var (actualY, actual) = Differentiate(inputs, dy, x => replayed ? Replayed(x) : SwiGlu.Apply(x[0], x[4], Epsilon, x[1], x[2], x[3]));
         Assert.All(actual.Zip(expected), p => Assert.InRange(((p.First - p.Second).norm() / p.Second.norm()).item<double>(), 0, 1e-12));

@@ -6,7 +6,8 @@ namespace T2R.Interop.Cuda;
 /// <param name="Memory">Its memory in bytes.</param>
 /// <param name="ComputeCapability">Its architecture, such as 9.0.</param>
 /// <param name="SharedMemory">Shared memory in bytes that a block of threads can have.</param>
-public sealed record CudaDevice(int Index, string Name, long Memory, Version ComputeCapability, int SharedMemory)
+/// <param name="Multiprocessors">How many multiprocessors it has.</param>
+public sealed record CudaDevice(int Index, string Name, long Memory, Version ComputeCapability, int SharedMemory, int Multiprocessors)
 {
     /// <summary>The devices in order; none when there is no driver or it finds none.</summary>
     public static IReadOnlyList<CudaDevice> All() => CudaDriver.IsPresent ? CudaDriver.Devices() : [];

@@ -8,7 +8,7 @@ internal static unsafe partial class CudaDriver
 {
     private const string Library = "libcuda.so.1";
     internal const int OutOfMemory = 2; // CUDA_ERROR_OUT_OF_MEMORY
-    private const int Major = 75, Minor = 76, SharedMemory = 97; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, _MINOR, _MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
+    private const int Multiprocessors = 16, Major = 75, Minor = 76, SharedMemory = 97; // CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, _COMPUTE_CAPABILITY_MAJOR, _MINOR, _MAX_SHARED_MEMORY_PER_BLOCK_OPTIN
 
     /// <summary>Whether the driver is installed and starts.</summary>
     public static bool IsPresent { get; } = NativeLibrary.TryLoad(Library, out _) && cuInit(0) == 0;
@@ -29,7 +29,9 @@ internal static unsafe partial class CudaDriver
         Check(cuDeviceGetAttribute(out int major, Major, device), nameof(cuDeviceGetAttribute));
         Check(cuDeviceGetAttribute(out int minor, Minor, device), nameof(cuDeviceGetAttribute));
         Check(cuDeviceGetAttribute(out int shared, SharedMemory, device), nameof(cuDeviceGetAttribute));
-        return new CudaDevice(index, Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), (long)bytes, new Version(major, minor), shared);
+        Check(cuDeviceGetAttribute(out int multiprocessors, Multiprocessors, device), nameof(cuDeviceGetAttribute));
+        return new CudaDevice(
+            index, Encoding.UTF8.GetString(MemoryMarshal.CreateReadOnlySpanFromNullTerminated(name)), (long)bytes, new Version(major, minor), shared, multiprocessors);
     }
 
     /// <exception cref="InvalidOperationException">The function returned an error; its name and the driver's words for it.</exception>

@@ -13,6 +13,7 @@
 // States in memory are bf16 [item, chunk, State]: keys [SLOTS, KEYS], then values [SLOTS, VALUES], rows interleaved as Tile.cuh says. An item is a sequence's key-value
 // head; a block does one chunk of an item. What each kernel moves and computes, and how far it is from that floor: GatedSlot.md.
 
+#include "Ops/Silu.cuh"
 #include "Ops/Tile.cuh"
 
 constexpr int Tokens = 64, RowTile = 16, RowTiles = Tokens / RowTile, Threads = 256, Warps = Threads / 32;
@@ -87,20 +88,13 @@ struct Place
     __device__ __forceinline__ long long state() const { return (long long)item * chunks + chunk; }
 };
 
-__device__ __forceinline__ float silu(float x) { return x * sigmoid(x); }
-
-__device__ __forceinline__ float silu_slope(float x)
-{
-    float y = sigmoid(x);
-    return y * (1.0f + x * (1.0f - y));
-}
-
 __device__ __forceinline__ unsigned map_pair(unsigned x) { return MAPS ? pack(silu(widen_low(x)), silu(widen_high(x))) : x; }
 __device__ __forceinline__ uint4 map(uint4 x) { return make_uint4(map_pair(x.x), map_pair(x.y), map_pair(x.z), map_pair(x.w)); }
 
 __device__ __forceinline__ unsigned slope_pair(unsigned x, float low, float high)
 {
-    return MAPS ? pack(low * silu_slope(widen_low(x)), high * silu_slope(widen_high(x))) : pack(low, high);
+    float a = widen_low(x), b = widen_high(x);
+    return MAPS ? pack(low * silu_slope(a, sigmoid(a)), high * silu_slope(b, sigmoid(b))) : pack(low, high);
 }
 
 // Stores a lane's eight neighbours; with MAPS times the slope at the raw input, which lies at the same place.

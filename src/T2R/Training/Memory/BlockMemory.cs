@@ -40,7 +40,7 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     /// <inheritdoc cref="Waiting" path="/param" />
     public long MlpBackward(RecomputePolicy policy) => MixerGraph + (3 * Stream) + (HasPlainMlp
         ? MlpChunk + (policy == RecomputePolicy.Full ? 0 : 2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0)
-        : MlpGraph + (2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0));
+        : MlpGraph + (3 * Wide) + (policy == RecomputePolicy.None ? Stream : 0));
 
     /// <summary>The same for the mixer's, when the MLP's graph is gone.</summary>
     public long MixerBackward => MixerGraph + (2 * Stream) + Operator;
@@ -59,8 +59,8 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
         + (Adapts(".mixer.o_proj.") ? _bytes * _mixer.QuerySize : 0)
         + (_mixer is GatedSlotAttentionConfig ? 0 : _bytes * ((5L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
 
-    // Gate and up; an adapter takes SwiGLU apart, and then the norm, silu of the gate and the product are kept too, none of them in chunks.
-    private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (4 * Wide);
+    // Gate and up; an adapter takes SwiGLU apart, and then the norm and the product are kept too, none of them in chunks.
+    private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (3 * Wide);
 
     // Gate, up, silu of the gate, and the product or its gradient, for the rows taken at once.
     private long MlpChunk => 4 * Math.Min(Wide, SwiGlu.ChunkElements * DtypeName.Bytes(dtype));

@@ -47,7 +47,7 @@ public class BlockMemoryTests
         long Mlp(string target) =>
             new BlockMemory(config with { Lora = new LoraConfig(2, 2, [target]) }, 0, 4, 2048, ScalarType.BFloat16, 1 << 20, onCard: false).MlpBackward(RecomputePolicy.Full);
 
-        // Gate, silu, up and product, and the gradients of two of them; not four for some tokens.
+        // Gate, up and product, and the gradients of all three; not four for some tokens.
         long whole = 8192L * 14336 * 2, chunk = 2L << 24;
         Assert.Equal((6 * whole) - (4 * chunk), Mlp("*.mlp.up_proj.*") - Mlp("*.mixer.q_proj.*") - (8192L * config.HiddenSize * 2));
     }

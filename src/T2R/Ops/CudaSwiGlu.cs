@@ -1,0 +1,59 @@
+using System.Runtime.InteropServices;
+using T2R.Interop.Cuda;
+using static TorchSharp.torch;
+
+namespace T2R.Ops;
+
+/// <summary>What stands between the products of <see cref="SwiGlu"/> on a card in bf16, by the kernels of <c>SwiGlu.cu</c>: one pass each way.</summary>
+internal static class CudaSwiGlu
+{
+    private const int Threads = 256;
+    private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SwiGlu.cu"));
+
+    /// <summary>Whether the kernels can take a call.</summary>
+    /// <param name="x">a, or what it is made of.</param>
+    /// <param name="inner">Width of a and b, I.</param>
+    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && inner % CudaUnits.Numbers == 0 && Module.Value is not null;
+
+    /// <summary>h = silu(a) ⊙ b.</summary>
+    /// <param name="gate">a, dense.</param>
+    /// <param name="up">b, dense.</param>
+    /// <param name="product">h, dense; may be a or b.</param>
+    public static void Forward(Tensor gate, Tensor up, Tensor product) => Launch("swiglu", gate, new Arguments
+    {
+        Gate = CudaUnits.Address(gate),
+        Up = CudaUnits.Address(up),
+        Product = CudaUnits.Address(product),
+    });
+
+    /// <summary>da = dh ⊙ b ⊙ silu′(a), db = dh ⊙ silu(a), and h again.</summary>
+    /// <param name="gate">a, dense.</param>
+    /// <param name="up">b, dense.</param>
+    /// <param name="gradient">dh, dense; if h is wanted, it lies here afterwards.</param>
+    /// <param name="wantsProduct">Whether h is wanted.</param>
+    /// <param name="gateGradient">da, dense; may be a.</param>
+    /// <param name="upGradient">db, dense; may be b.</param>
+    public static void Backward(Tensor gate, Tensor up, Tensor gradient, bool wantsProduct, Tensor gateGradient, Tensor upGradient) => Launch("swiglu_backward", gate, new Arguments
+    {
+        Gate = CudaUnits.Address(gate),
+        Up = CudaUnits.Address(up),
+        ProductGradient = CudaUnits.Address(gradient),
+        Product = wantsProduct ? CudaUnits.Address(gradient) : 0,
+        GateGradient = CudaUnits.Address(gateGradient),
+        UpGradient = CudaUnits.Address(upGradient),
+    });
+
+    private static void Launch(string kernel, Tensor like, Arguments arguments)
+    {
+        arguments.Units = like.numel() / CudaUnits.Numbers;
+        Module.Value!.Kernel(kernel).Launch(CudaStream.Torch, checked((int)((arguments.Units + Threads - 1) / Threads)), Threads, 0, arguments);
+    }
+
+    // SwiGlu.cu
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Arguments
+    {
+        public nint Gate, Up, ProductGradient, Product, GateGradient, UpGradient;
+        public long Units;
+    }
+}
