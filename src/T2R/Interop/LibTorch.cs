@@ -78,6 +78,7 @@ public static class LibTorch
             Nvrtc.Library => NvrtcSearch.Load(folder.Path),
             _ => 0,
         });
+        VectorMath.Settle();
         return new LibTorchReport(folder.Path, folder.ChosenBy, version, folder.HasCuda, loadable, Patched: loadable != sharp);
     }
 }
