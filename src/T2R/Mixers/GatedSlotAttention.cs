@@ -28,7 +28,7 @@ public sealed class GatedSlotAttention(
         var v = Heads(v_proj, config.KeyValueHeads, config.HeadDim);
         var f = Heads(f_proj, config.KeyValueHeads, config.Slots);
         var carried = (GatedSlotLayerState?)state;
-        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.SlotsAtOnce, tape);
+        var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.Workspace.Slots, tape);
         carried?.Replace(final);
         o = o.reshape(batch, length, config.QuerySize);
         return (o_proj.HasAdapter

@@ -1,3 +1,4 @@
+using T2R.Ops;
 using T2R.Ops.GatedSlot;
 using static TorchSharp.torch;
 
@@ -51,8 +52,8 @@ public sealed class SequenceContext : IDisposable
     /// <summary>Which form of the gated slot operator runs.</summary>
     public GatedSlotForm Form { get; }
 
-    /// <summary>How many slots, of all tokens and heads, a gated slot mixer may take at once: less holds less memory and is slower.</summary>
-    public long SlotsAtOnce { get; init; } = GatedSlotMaps.MostSlotsAtOnce;
+    /// <summary>How much layers may take at once.</summary>
+    public Workspace Workspace { get; init; } = Workspace.Standard;
 
     /// <summary>Rotary tables of these positions, <c>[T, HeadDim]</c> each.</summary>
     internal (Tensor Cos, Tensor Sin) Rotary(double theta, int headDim, ScalarType dtype)

@@ -14,11 +14,12 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
     /// <summary>Maps each token by itself, <c>[B, T, D]</c> → <c>[B, T, D]</c>.</summary>
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="tape">As <see cref="SwiGlu"/> takes it: when it is replayed, the values returned must not be read.</param>
-    public Tensor Forward(Tensor x_BTD, Tape? tape = null)
+    /// <param name="workspace">How much may be taken at once; null for the standard.</param>
+    public Tensor Forward(Tensor x_BTD, Tape? tape = null, Workspace? workspace = null)
     {
         if (!gate_proj.HasAdapter && !up_proj.HasAdapter && !down_proj.HasAdapter)
         {
-            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape);
+            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape, workspace);
         }
 
         using var scope = NewDisposeScope();

@@ -15,9 +15,6 @@ namespace T2R.Ops;
 /// </summary>
 public sealed class SwiGlu : SafeFunction<SwiGlu>
 {
-    // Elements of one intermediate: 32 MiB in bf16.
-    internal const long ChunkElements = 1L << 24;
-
     /// <summary>Maps each row by itself.</summary>
     /// <param name="x"><c>[…, D]</c>.</param>
     /// <param name="norm">Weight of the norm, <c>[D]</c>.</param>
@@ -26,24 +23,26 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
     /// <param name="up">W_u, <c>[I, D]</c>.</param>
     /// <param name="down">W_d, <c>[D, I]</c>.</param>
     /// <param name="tape">Keeps or gives a and b; while it is replayed, the returned values are not computed and must not be read. Null for neither.</param>
+    /// <param name="workspace">How many rows may be taken at once; null for the standard.</param>
     /// <returns><c>[…, D]</c>.</returns>
-    public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null)
+    public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null, Workspace? workspace = null)
     {
+        long elements = (workspace ?? Workspace.Standard).WideElements;
         tape?.RefuseGraph();
         using var scope = NewDisposeScope();
         if (tape is { IsRecording: false })
         {
             using var a = tape.Take();
             using var b = tape.Take();
-            return Call(x, norm, epsilon, gate, up, down, false, a, b)[0].MoveToOuterDisposeScope();
+            return Call(x, norm, epsilon, gate, up, down, false, a, b, elements)[0].MoveToOuterDisposeScope();
         }
 
         if (is_grad_enabled() && (x.requires_grad || norm.requires_grad || gate.requires_grad || up.requires_grad || down.requires_grad))
         {
-            return Call(x, norm, epsilon, gate, up, down, true, null, null)[0].MoveToOuterDisposeScope();
+            return Call(x, norm, epsilon, gate, up, down, true, null, null, elements)[0].MoveToOuterDisposeScope();
         }
 
-        return Compute(x, norm, epsilon, gate, up, down, tape).MoveToOuterDisposeScope();
+        return Compute(x, norm, epsilon, gate, up, down, tape, elements).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc />
@@ -53,6 +52,8 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         var (x, norm, gate, up, down) = (Input(0), Input(1), Input(3), Input(4), Input(5));
         double epsilon = (double)inputs[2]!;
         context.save_data(nameof(epsilon), epsilon);
+        context.save_data(nameof(Tape), !(bool)inputs[6]!);
+        context.save_data(nameof(Workspace), (long)inputs[9]!);
         if (!(bool)inputs[6]!)
         {
             context.save_for_backward([x, norm, gate, up, down, (Tensor?)inputs[7], (Tensor?)inputs[8]]);
@@ -74,12 +75,13 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         List<Tensor?> saved = context.get_saved_variables()!;
         var (x, norm, gate, up, down) = (saved[0]!, saved[1]!, saved[2]!, saved[3]!, saved[4]!);
         double epsilon = (double)context.get_data(nameof(epsilon))!;
+        bool isReplayed = (bool)context.get_data(nameof(Tape))!;
         var (x_ND, dy_ND) = (Rows(x), Rows(gradients[0]!));
         var wideNorm_D = norm.to(RmsNorm.WideType(x));
         var dNorm_D = zeros_like(wideNorm_D);
         var dx_ND = empty(x_ND.shape, x.dtype, x.device);
         Tensor? dGate = null, dUp = null, dDown = null;
-        foreach (var (start, count) in Chunks(x_ND, gate))
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], gate.shape[0], (long)context.get_data(nameof(Workspace))!))
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);
@@ -88,7 +90,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             var a_nI = saved[5] is { } a ? Part(Rows(a)) : nn.functional.linear(n_nD, gate);
             var b_nI = saved[6] is { } b ? Part(Rows(b)) : nn.functional.linear(n_nD, up);
             var (da_nI, db_nI) = CudaSwiGlu.Takes(n_nD, gate.shape[0])
-                ? ByKernels(a_nI, b_nI, dy_nD, down, overwrites: saved[5] is null, ref dDown)
+                ? ByKernels(a_nI, b_nI, dy_nD, down, overwrites: saved[5] is null || isReplayed, ref dDown)
                 : ByTensors(a_nI, b_nI, dy_nD, down, ref dDown);
             if (gate.requires_grad)
             {
@@ -106,10 +108,10 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dn_nD, silu: false, dNorm_D, Part(dx_ND), dy_nD);
         }
 
-        return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null];
+        return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null, null];
     }
 
-    private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape)
+    private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape, long elements)
     {
         var (x_ND, y) = (Rows(x), Copy(x));
         var y_ND = Rows(y);
@@ -124,7 +126,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             return y;
         }
 
-        foreach (var (start, count) in Chunks(x_ND, gate))
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], gate.shape[0], elements))
         {
             using var scope = NewDisposeScope();
             var (n_nD, _) = RmsNorm.RowsForward(x_ND.narrow(0, start, count), norm, epsilon, silu: false);
@@ -173,6 +175,4 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
     private static Tensor Copy(Tensor x) => empty(x.shape, x.dtype, x.device).copy_(x);
 
     private static Tensor Rows(Tensor x) => x.reshape(-1, x.shape[^1]);
-
-    private static IEnumerable<(long Start, long Count)> Chunks(Tensor x_ND, Tensor gate) => RowChunks.Of(x_ND.shape[0], gate.shape[0], ChunkElements);
 }

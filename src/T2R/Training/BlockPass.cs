@@ -37,7 +37,7 @@ internal sealed class BlockPass : IDisposable
             _mixed_BTD = _mixer_BTD.detach().add_(_input_BTD).requires_grad_(true).DetachFromDisposeScope();
         }
 
-        _output_BTD = block.FeedForward(_mixed_BTD, tape).DetachFromDisposeScope();
+        _output_BTD = block.FeedForward(_mixed_BTD, context, tape).DetachFromDisposeScope();
     }
 
     /// <summary>The block's output, cut off from the graph, <c>[B, T, D]</c>.</summary>

@@ -38,7 +38,7 @@ internal sealed class MixerStageLoss : IStageLoss
         using var _ = no_grad();
         var loss = new StepLoss();
         using var context = new SequenceContext(
-            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null) { SlotsAtOnce = BlockMemory.SlotsAtOnce(_options) };
+            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null) { Workspace = BlockMemory.WorkspaceOf(_options) };
         var x_BTD = _teacher.Embed(batch.Ids);
         for (int i = 0; i <= _layers[^1]; i++)
         {
@@ -50,7 +50,7 @@ internal sealed class MixerStageLoss : IStageLoss
             }
 
             x_BTD.add_(target_BTD);
-            var next_BTD = _teacher.Blocks[i].FeedForward(x_BTD).MoveToOuterDisposeScope();
+            var next_BTD = _teacher.Blocks[i].FeedForward(x_BTD, context).MoveToOuterDisposeScope();
             x_BTD.Dispose();
             x_BTD = next_BTD;
         }

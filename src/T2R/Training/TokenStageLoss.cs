@@ -29,7 +29,7 @@ internal sealed class TokenStageLoss : IStageLoss
         using var scope = NewDisposeScope();
         var loss = new StepLoss();
         using var context = new SequenceContext(
-            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null) { SlotsAtOnce = BlockMemory.SlotsAtOnce(_options) };
+            batch.Ids.shape[0], batch.Ids.shape[1], batch.Ids.device, _options.ResetAtDocuments ? batch.DocumentStarts : null) { Workspace = BlockMemory.WorkspaceOf(_options) };
         var teacher_BTD = TeacherResidual(batch.Ids, context);
         var x_BTD = _blocks.Forward(batch.Ids, context);
         var gradient_BTD = _loss.Backward(x_BTD, teacher_BTD, batch.Ids, scale, loss);

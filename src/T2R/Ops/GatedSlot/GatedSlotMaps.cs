@@ -9,9 +9,6 @@ namespace T2R.Ops.GatedSlot;
 /// </summary>
 public static class GatedSlotMaps
 {
-    /// <summary>Slots at once where memory is plenty: some 2 GiB of it in a backward.</summary>
-    public const long MostSlotsAtOnce = 1L << 21;
-
     /// <summary>Runs maps and operator; differentiable in q, k, v, f and both initial states.</summary>
     /// <param name="form">How to compute the operator.</param>
     /// <param name="q">Queries before silu, [B, T, H, K].</param>
@@ -25,7 +22,7 @@ public static class GatedSlotMaps
     /// <param name="tape">Keeps or gives what the chunk form makes of tensors; null for neither.</param>
     /// <returns>The output [B, T, H, V] in v's type, and the state after the last token.</returns>
     public static (Tensor Output, GatedSlotState Final) Apply(
-        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, long slotsAtOnce = MostSlotsAtOnce, Tape? tape = null)
+        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, long? slotsAtOnce = null, Tape? tape = null)
     {
         using var scope = torch.NewDisposeScope();
         if (form == GatedSlotForm.Chunk && CudaChunk.Takes(q, k, v, f, maps: true))
@@ -35,7 +32,7 @@ public static class GatedSlotMaps
 
         initial ??= GatedSlotState.Zeros(q.shape[0], k.shape[2], k.shape[3], f.shape[3], v.shape[3], GatedSlotOperator.StateType(v), q.device);
         return GatedSlotOperator.Moved(form == GatedSlotForm.Chunk && !CpuChunk.Takes(q, k, v)
-            ? SegmentedChunk.Apply(q, k, v, f, normalizer, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], f.shape[3], slotsAtOnce), tape)
+            ? SegmentedChunk.Apply(q, k, v, f, normalizer, initial, documentStarts, SegmentedChunk.SegmentLength(q.shape[0], k.shape[2], f.shape[3], slotsAtOnce ?? Workspace.Standard.Slots), tape)
             : Whole(form, q, k, v, f, normalizer, initial, documentStarts));
     }
 

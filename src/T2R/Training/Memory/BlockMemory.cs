@@ -12,17 +12,17 @@ namespace T2R.Training.Memory;
 /// <param name="batch">Sequences, B.</param>
 /// <param name="length">Tokens of each, T.</param>
 /// <param name="dtype">Of the matrices.</param>
-/// <param name="slotsAtOnce">What mixers take at once: <see cref="SlotsAtOnce"/>.</param>
+/// <param name="workspace">What layers take at once: <see cref="WorkspaceOf"/>.</param>
 /// <param name="onCard">Whether it runs on a card.</param>
-internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, long slotsAtOnce, bool onCard)
+internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, Workspace workspace, bool onCard)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
     private readonly long _bytes = batch * length * DtypeName.Bytes(dtype);
 
-    /// <summary>What mixers take at once under options: as much as is fast, unless the options ask for little memory.</summary>
-    public static long SlotsAtOnce(TrainingOptions options) => options.Recompute != RecomputePolicy.Full ? GatedSlotMaps.MostSlotsAtOnce
-        : options.Optimizer.InBackward ? GatedSlotMaps.MostSlotsAtOnce / 4
-        : GatedSlotMaps.MostSlotsAtOnce / 2;
+    /// <summary>What layers take at once under options: as much as is fast, unless the options ask for little memory.</summary>
+    public static Workspace WorkspaceOf(TrainingOptions options) => options.Recompute != RecomputePolicy.Full ? new Workspace(1L << 21, 1L << 27)
+        : options.Optimizer.InBackward ? new Workspace(1L << 19, 1L << 25)
+        : new Workspace(1L << 20, 1L << 27);
 
     /// <summary>A residual stream.</summary>
     public long Stream => _bytes * config.HiddenSize;
@@ -39,7 +39,7 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     /// <summary>What the MLP's backward needs beside weights, their gradients and the block's input: the graph of all of the block, and of the residual stream m, dy and dm.</summary>
     /// <inheritdoc cref="Waiting" path="/param" />
     public long MlpBackward(RecomputePolicy policy) => MixerGraph + (3 * Stream) + (HasPlainMlp
-        ? MlpChunk + (policy == RecomputePolicy.Full ? 0 : 2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0)
+        ? MlpChunk(policy) + (policy == RecomputePolicy.Full ? 0 : 2 * Wide) + (policy == RecomputePolicy.None ? Stream : 0)
         : MlpGraph + (3 * Wide) + (policy == RecomputePolicy.None ? Stream : 0));
 
     /// <summary>The same for the mixer's, when the MLP's graph is gone.</summary>
@@ -62,15 +62,16 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     // Gate and up; an adapter takes SwiGLU apart, and then the norm and the product are kept too, none of them in chunks.
     private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (3 * Wide);
 
-    // Gate, up, silu of the gate, and the product or its gradient, for the rows taken at once.
-    private long MlpChunk => 4 * Math.Min(Wide, SwiGlu.ChunkElements * DtypeName.Bytes(dtype));
+    // For the rows taken at once: gate, up, and the product or its gradient, of tensors silu of the gate as well. Kernels write over a gate and an up that a tape gave.
+    private long MlpChunk(RecomputePolicy policy) => Math.Min(Wide, workspace.WideElements * DtypeName.Bytes(dtype))
+        * (!onCard || dtype != ScalarType.BFloat16 ? 4 : policy == RecomputePolicy.Selective ? 1 : 3);
 
     private long Operator => _mixer is GatedSlotAttentionConfig slots
         ? Chunks(slots).Backward + (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots.SlotSize))
         : _bytes * 4 * _mixer.QuerySize;
 
     private ChunkMemory Chunks(GatedSlotAttentionConfig slots) =>
-        ChunkMemory.Of(batch, length, slots.Heads, slots.KeyValueHeads, slots.HeadDim, slots.Slots, dtype, slotsAtOnce, onCard);
+        ChunkMemory.Of(batch, length, slots.Heads, slots.KeyValueHeads, slots.HeadDim, slots.Slots, dtype, workspace.Slots, onCard);
 
     private bool Adapts(string part) =>
         config.Lora is { } lora && WeightLayout.OfBlock(config, index).Any(s => s.Name.Contains(part, StringComparison.Ordinal) && lora.Adapts(s));

@@ -23,8 +23,8 @@ internal sealed class StageMemory
         (_config, _options, _dtype, _card, _recorded) = (config, options, dtype, card, recorded);
         var specs = WeightLayout.Of(config);
         List<WeightSpec> trained = [.. specs.Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
-        long slots = BlockMemory.SlotsAtOnce(options);
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, slots, card is not null))];
+        var workspace = BlockMemory.WorkspaceOf(options);
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, workspace, card is not null))];
         _gradients = new PlannedGradients(config, options, trained, dtype, card is not null);
         int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => trained.Exists(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
         _lowest = trained.Exists(s => s.Name == WeightLayout.Embedding) ? 0 : first;

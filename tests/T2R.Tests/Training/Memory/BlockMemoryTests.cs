@@ -23,7 +23,7 @@ public class BlockMemoryTests
         using var scope = NewDisposeScope();
         var config = Tiny.Config(true, gated ? Tiny.Slots : Tiny.Softmax) with { Lora = adapted.Length == 0 ? null : new LoraConfig(2, 2, [.. adapted]) };
         using var model = Tiny.Model(config, 1, ScalarType.BFloat16);
-        using var context = new SequenceContext(Batch, Length, CPU) { SlotsAtOnce = 640 };
+        using var context = new SequenceContext(Batch, Length, CPU) { Workspace = Workspace.Standard with { Slots = 640 } };
         using var tape = Tape.Record();
         using (no_grad())
         {
@@ -37,7 +37,7 @@ public class BlockMemoryTests
             bytes += kept.numel() * kept.element_size();
         }
 
-        Assert.Equal(bytes, new BlockMemory(config, 0, Batch, Length, ScalarType.BFloat16, 640, onCard: false).Waiting(RecomputePolicy.Selective));
+        Assert.Equal(bytes, new BlockMemory(config, 0, Batch, Length, ScalarType.BFloat16, Workspace.Standard with { Slots = 640 }, onCard: false).Waiting(RecomputePolicy.Selective));
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public class BlockMemoryTests
     {
         var config = Tiny.Config(true, Tiny.Slots) with { IntermediateSize = 14336 };
         long Mlp(string target) =>
-            new BlockMemory(config with { Lora = new LoraConfig(2, 2, [target]) }, 0, 4, 2048, ScalarType.BFloat16, 1 << 20, onCard: false).MlpBackward(RecomputePolicy.Full);
+            new BlockMemory(config with { Lora = new LoraConfig(2, 2, [target]) }, 0, 4, 2048, ScalarType.BFloat16, Workspace.Standard, onCard: false).MlpBackward(RecomputePolicy.Full);
 
         // Gate, up and product, and the gradients of all three; not four for some tokens.
         long whole = 8192L * 14336 * 2, chunk = 2L << 24;
