@@ -13,7 +13,7 @@ internal static class VectorMath
 
     /// <summary>
     /// Calls each function once, on this thread alone. MKL looks for a function's code for this processor in the function's first call, and a thread that calls it
-    /// meanwhile may be given other code, right to 4 digits, for its whole share (MKL 2024.2; pytorch/pytorch#188792). Takes a millisecond.
+    /// meanwhile may be given other code, right to 4 digits, for its whole share (MKL 2024.2; pytorch/pytorch#188792).
     /// </summary>
     public static void Settle()
     {
