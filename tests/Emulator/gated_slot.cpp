@@ -1,6 +1,6 @@
-// GatedSlot.cu against the recurrence in float64: every output and gradient.
+// GatedSlot.cu for one KEYS, VALUES, SLOTS and MAPS against the recurrence in float64: every output and gradient. README.md says how it is built and what its arguments are.
 #include "Numbers.h"
-#include GATED_SLOT
+#include "Ops/GatedSlot/GatedSlot.cu"
 
 int main(int argc, char** argv)
 {

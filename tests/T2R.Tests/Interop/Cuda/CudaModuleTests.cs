@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using T2R.Interop.Cuda;
 using Xunit;
 
@@ -16,4 +17,22 @@ public class CudaModuleTests
     [Fact]
     public void A_kernel_file_that_is_not_there_is_named() =>
         Assert.Contains("Ops/None.cu", Assert.Throws<ArgumentException>(() => CudaModule.Source("Ops/None.cu")).Message);
+
+    [Fact]
+    public void A_module_holds_the_files_that_it_includes_each_once_and_no_include_is_left()
+    {
+        string source = CudaModule.Source("Ops/GatedSlot/GatedSlot.cu");
+        Assert.DoesNotContain("#include \"", source, StringComparison.Ordinal);
+        string[] kernels = ["write", "scan", "output", "rows_backward", "ask", "scan_backward", "columns_backward"];
+        Assert.All([.. kernels.Select(k => $" gsa_{k}(const Arguments a)"), "void load_matrices(", "struct Tile"], text => Assert.Single(Regex.Matches(source, Regex.Escape(text))));
+    }
+
+    [Fact]
+    public void Every_header_is_part_of_some_kernel_file()
+    {
+        string[] resources = typeof(CudaModule).Assembly.GetManifestResourceNames();
+        string[] modules = [.. resources.Where(r => r.EndsWith(".cu", StringComparison.Ordinal)).Select(CudaModule.Source)];
+        Assert.NotEmpty(modules);
+        Assert.All(resources.Where(r => r.EndsWith(".cuh", StringComparison.Ordinal)), header => Assert.Contains(modules, m => m.Contains($"#line 1 \"{header}\"", StringComparison.Ordinal)));
+    }
 }
