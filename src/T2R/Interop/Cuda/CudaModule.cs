@@ -103,5 +103,5 @@ internal sealed unsafe class CudaModule
 
     // From 9.0 on an architecture's own instructions (wgmma and the like) need the suffix a.
     internal static string[] Options(Version capability) =>
-        [$"--gpu-architecture=sm_{capability.Major}{capability.Minor}{(capability.Major >= 9 ? "a" : "")}", "--std=c++17"];
+        [$"--gpu-architecture=sm_{capability.Major}{capability.Minor}{(capability.Major >= 9 ? "a" : "")}", "--std=c++17", "--device-as-default-execution-space"];
 }

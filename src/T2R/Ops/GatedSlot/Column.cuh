@@ -1,13 +1,38 @@
 // Sums over the rows that read a token: gradients of keys, values and S.
 
-// One warp's 16 tokens j of the chunk, as keys (D = KEYS: factors z, rows q) or as values (factors p D, rows dOutput).
+// A number with a type of its own, to choose a function's by.
 template <int D>
+struct Depth
+{
+    static constexpr int Value = D;
+};
+
+// Calls f for keys or for values: in one place of the code where both are as deep, so that it stays in the instruction cache.
+template <class F>
+__device__ __forceinline__ void with_depth(bool isKey, F f)
+{
+    if constexpr (KEYS == VALUES)
+    {
+        f(Depth<KEYS>());
+    }
+    else if (isKey)
+    {
+        f(Depth<KEYS>());
+    }
+    else
+    {
+        f(Depth<VALUES>());
+    }
+}
+
+// One warp's 16 tokens j of the chunk, as keys (D = KEYS: factors z, rows q) or as values (D = VALUES: factors p D, rows dOutput).
 struct Column
 {
-    float sum[D / 8][4];       // dk or dv [16, D]
+    float sum[larger(KEYS, VALUES) / 8][4]; // dk or dv [16, D]
     float write[SLOTS / 8][4]; // gradient of S_ij [16, SLOTS], i the row tile at hand
 
     // From the state after the chunk: its gradient is a tile [SLOTS, D], y the chunk's keys or values. Counted in S of the last tile.
+    template <int D>
     __device__ __forceinline__ void begin(const bf16* gradient, const bf16* y, const bf16* writes, const Rows& rows, int lastDocument, float* columnSums)
     {
         const bf16* written = writes + write_rows_before(RowTiles - 1) * SLOTS;
@@ -95,6 +120,7 @@ struct Column
     }
 
     // The rows of one row tile and some heads.
+    template <int D>
     __device__ __forceinline__ void add(const bf16* x, const bf16* factors, int heads, const bf16* y, const bf16* writes, const Rows& rows, int rowTile)
     {
         const bf16* written = writes + write_rows_before(rowTile) * SLOTS;
@@ -156,6 +182,7 @@ struct Column
     }
 
     // dk or dv; to and raw are those of the chunk's first token.
+    template <int D>
     __device__ __forceinline__ void store(bf16* to, long long stride, const bf16* raw, long long rawStride, const Rows& rows, int count) const
     {
         int c = (threadIdx.x & 3) * 8;

@@ -64,55 +64,6 @@ __device__ __forceinline__ void stage_rows(bf16* tile, const bf16* from, long lo
     }
 }
 
-template <int D, bool IsKey>
-__device__ __forceinline__ void columns_backward(const Columns& c, const Arguments& a, const Place& place)
-{
-    Rows rows(threadIdx.x / 32 % RowTiles, c.documents);
-    const bf16* y = IsKey ? c.keys : c.values;
-    Column<D> column;
-    column.begin(IsKey ? c.stage : c.stage + SLOTS * KEYS, y, c.writes, rows, c.documents[Tokens - 1], c.columnSums + threadIdx.x / 32 * SLOTS);
-
-    bf16* queries = c.stage;
-    bf16* outputs = queries + Columns::Heads * RowTile * KEYS;
-    bf16* z = outputs + Columns::Heads * RowTile * VALUES;
-    bf16* p = z + Columns::Heads * RowTile * SLOTS;
-    int queryHeads = a.heads * a.groups;
-    for (int tile = RowTiles - 1; tile >= 0; tile--)
-    {
-        if (tile < RowTiles - 1 && tile >= rows.tile)
-        {
-            column.step_to(c.steps + tile * SLOTS);
-        }
-
-        for (int group = 0; group < a.groups; group += Columns::Heads)
-        {
-            int heads = min(Columns::Heads, a.groups - group), head = place.head * a.groups + group;
-            long long row = place.row * queryHeads + head;
-            __syncthreads();
-            stage_rows<KEYS>(queries, a.q + place.row * a.qStride + head * KEYS, a.qStride, KEYS, heads, tile * RowTile, place.count, MAPS);
-            stage_rows<VALUES>(outputs, a.dOutput + row * VALUES, (long long)queryHeads * VALUES, VALUES, heads, tile * RowTile, place.count, false);
-            stage_rows<SLOTS>(z, a.z + row * SLOTS, (long long)queryHeads * SLOTS, SLOTS, heads, tile * RowTile, place.count, false);
-            stage_rows<SLOTS>(p, a.p + row * SLOTS, (long long)queryHeads * SLOTS, SLOTS, heads, tile * RowTile, place.count, false);
-            __syncthreads();
-            if (tile >= rows.tile)
-            {
-                column.add(IsKey ? queries : outputs, IsKey ? z : p, heads, y, c.writes, rows, tile);
-            }
-        }
-    }
-
-    __syncthreads();
-    column.store_write((float*)c.stage + (IsKey ? 0 : Tokens * SLOTS), rows);
-    if constexpr (IsKey)
-    {
-        column.store(a.dk + place.row * a.dkStride + place.head * KEYS, a.dkStride, a.k + place.row * a.kStride + place.head * KEYS, a.kStride, rows, place.count);
-    }
-    else
-    {
-        column.store(a.dv + place.row * a.dvStride + place.head * VALUES, a.dvStride, a.v + place.row * a.vStride + place.head * VALUES, a.vStride, rows, place.count);
-    }
-}
-
 // The columns' part: dk, dv and the gradients of the gates.
 extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlocks ? 2 : 1) gsa_columns_backward(const Arguments a)
 {
@@ -155,14 +106,55 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
     }
 
     __syncthreads();
-    if (warp < RowTiles)
+
+    // Warps of the same number modulo four share a scheduler: one of them has early tokens, which more rows read, the other late ones.
+    bool isKey = warp < RowTiles;
+    Rows rows(isKey ? warp : Warps - 1 - warp, c.documents);
+    const bf16* y = isKey ? c.keys : c.values;
+    Column column;
+    with_depth(isKey, [&](auto d)
     {
-        columns_backward<KEYS, true>(c, a, place);
-    }
-    else
+        column.begin<d.Value>(isKey ? c.stage : c.stage + SLOTS * KEYS, y, c.writes, rows, c.documents[Tokens - 1], c.columnSums + warp * SLOTS);
+    });
+
+    bf16* queries = c.stage;
+    bf16* outputs = queries + Columns::Heads * RowTile * KEYS;
+    bf16* z = outputs + Columns::Heads * RowTile * VALUES;
+    bf16* p = z + Columns::Heads * RowTile * SLOTS;
+    int queryHeads = a.heads * a.groups;
+    for (int tile = RowTiles - 1; tile >= 0; tile--)
     {
-        columns_backward<VALUES, false>(c, a, place);
+        if (tile < RowTiles - 1 && tile >= rows.tile)
+        {
+            column.step_to(c.steps + tile * SLOTS);
+        }
+
+        for (int group = 0; group < a.groups; group += Columns::Heads)
+        {
+            int heads = min(Columns::Heads, a.groups - group), head = place.head * a.groups + group;
+            long long row = place.row * queryHeads + head;
+            __syncthreads();
+            stage_rows<KEYS>(queries, a.q + place.row * a.qStride + head * KEYS, a.qStride, KEYS, heads, tile * RowTile, place.count, MAPS);
+            stage_rows<VALUES>(outputs, a.dOutput + row * VALUES, (long long)queryHeads * VALUES, VALUES, heads, tile * RowTile, place.count, false);
+            stage_rows<SLOTS>(z, a.z + row * SLOTS, (long long)queryHeads * SLOTS, SLOTS, heads, tile * RowTile, place.count, false);
+            stage_rows<SLOTS>(p, a.p + row * SLOTS, (long long)queryHeads * SLOTS, SLOTS, heads, tile * RowTile, place.count, false);
+            __syncthreads();
+            if (tile >= rows.tile)
+            {
+                with_depth(isKey, [&](auto d) { column.add<d.Value>(isKey ? queries : outputs, isKey ? z : p, heads, y, c.writes, rows, tile); });
+            }
+        }
     }
+
+    __syncthreads();
+    column.store_write((float*)c.stage + (isKey ? 0 : Tokens * SLOTS), rows);
+    with_depth(isKey, [&](auto d)
+    {
+        constexpr int D = d.Value;
+        bf16* to = isKey ? a.dk + place.row * a.dkStride : a.dv + place.row * a.dvStride;
+        const bf16* raw = isKey ? a.k + place.row * a.kStride : a.v + place.row * a.vStride;
+        column.store<D>(to + place.head * D, isKey ? a.dkStride : a.dvStride, raw + place.head * D, isKey ? a.kStride : a.vStride, rows, place.count);
+    });
 
     // Gates: G_j's gradient is what rows j say of it less s_j ds_j, and the state's after the last; g_t's is the sum of those from t on.
     Gates gates(a, place, c.parts);
