@@ -4,6 +4,8 @@
 //   cross = lse(z) - z_l        divergence = T^2 sum_v q_v (log q_v - log p_v), q = softmax(t / T), p = softmax(z / T)
 //   dz = scale (softmax(z) - onehot(l)) + teacherScale T (p - q)
 //
+// Loops are not unrolled: with few registers a multiprocessor holds so many threads that loads of one each are enough on their way.
+//
 // Exponentials are of base 2: x stands here as x log2(e), and logarithms are of base 2 too, up to the results.
 
 #include "Ops/Silu.cuh"
@@ -130,7 +132,7 @@ __device__ __forceinline__ float sum_of_block(float x)
 template <class Part, bool Taught>
 __device__ __forceinline__ void row(const Arguments& a)
 {
-    constexpr int N = Part::Numbers, Unroll = 32 / (N * (Taught ? 2 : 1)) > 4 ? 4 : 32 / (N * (Taught ? 2 : 1));
+    constexpr int N = Part::Numbers;
     bf16* z = a.logits + blockIdx.x * a.vocabulary;
     const bf16* t = Taught ? a.teacher + blockIdx.x * a.vocabulary : nullptr;
     long long label = a.labels[blockIdx.x];
@@ -156,7 +158,7 @@ __device__ __forceinline__ void row(const Arguments& a)
 
     float warm = Taught ? Log2E / a.temperature : 0.0f;
     Exponentials own, ownWarm, taught;
-#pragma unroll Unroll
+#pragma unroll 1
     for (long long i = (long long)threadIdx.x * N; i < a.vocabulary; i += Threads * N)
     {
         float x[N];
@@ -173,7 +175,7 @@ __device__ __forceinline__ void row(const Arguments& a)
     float labelled = widen(z[label]);
     float log = own.logarithm(), logWarm = Taught ? ownWarm.logarithm() : 0.0f, logTaught = Taught ? taught.logarithm() : 0.0f;
     float towards = Taught ? a.teacherScale * a.temperature : 0.0f, divergence = 0.0f;
-#pragma unroll Unroll
+#pragma unroll 1
     for (long long i = (long long)threadIdx.x * N; i < a.vocabulary; i += Threads * N)
     {
         float x[N], y[N];
@@ -215,7 +217,7 @@ __device__ __forceinline__ void row(const Arguments& a)
     }
 }
 
-extern "C" __global__ void __launch_bounds__(Threads, 2) cross_entropy(const Arguments a) { row<Unit, false>(a); }
-extern "C" __global__ void __launch_bounds__(Threads, 2) cross_entropy_single(const Arguments a) { row<Single, false>(a); }
-extern "C" __global__ void __launch_bounds__(Threads, 2) cross_entropy_taught(const Arguments a) { row<Unit, true>(a); }
-extern "C" __global__ void __launch_bounds__(Threads, 2) cross_entropy_taught_single(const Arguments a) { row<Single, true>(a); }
+extern "C" __global__ void __launch_bounds__(Threads, 4) cross_entropy(const Arguments a) { row<Unit, false>(a); }
+extern "C" __global__ void __launch_bounds__(Threads) cross_entropy_single(const Arguments a) { row<Single, false>(a); }
+extern "C" __global__ void __launch_bounds__(Threads, 3) cross_entropy_taught(const Arguments a) { row<Unit, true>(a); }
+extern "C" __global__ void __launch_bounds__(Threads) cross_entropy_taught_single(const Arguments a) { row<Single, true>(a); }
