@@ -24,7 +24,8 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
 
         using var scope = NewDisposeScope();
         var normed_BTD = RmsNorm.Apply(x_BTD, norm, epsilon);
-        var gated_BTI = GatedProduct.Apply(gate_proj.Apply(normed_BTD, tape), up_proj.Apply(normed_BTD, tape));
+        var wide_BTI = Projection.Apply(normed_BTD, [gate_proj, up_proj], tape);
+        var gated_BTI = GatedProduct.Apply(wide_BTI[0], wide_BTI[1]);
         return (x_BTD + down_proj.Apply(gated_BTI, tape)).MoveToOuterDisposeScope();
     }
 }
