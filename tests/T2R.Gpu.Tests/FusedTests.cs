@@ -30,6 +30,24 @@ public class FusedTests
     public void The_norm_of_rows_that_do_not_lie_side_by_side_gives_the_formula() =>
         Agree(Norm(33, 64), x => RmsNorm.Apply(cat([x[0], x[0]], 1).narrow(1, 4, 64), x[1], Epsilon));
 
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void The_norm_adds_to_the_gradient_that_a_leaf_has()
+    {
+        using var scope = NewDisposeScope();
+        var inputs = Norm(257, 1024);
+        var past = Half(randn(257, 1024));
+        Tensor Gradient(Tensor x, Tensor weight, Tensor before)
+        {
+            var leaf = x.detach().requires_grad_();
+            leaf.grad = before;
+            Autograd.Backward([RmsNorm.Apply(leaf, weight, Epsilon)], [x]);
+            return leaf.grad!;
+        }
+
+        var expected = Gradient(Wide(inputs[0]), Wide(inputs[1]), Wide(past));
+        Check("dx", Gradient(inputs[0].cuda(), inputs[1].cuda(), past.cuda()), expected, Bar);
+    }
+
     [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     [InlineData(33, 64, 48)]
     [InlineData(2500, 512, 256)]

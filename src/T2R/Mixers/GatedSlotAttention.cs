@@ -23,10 +23,11 @@ public sealed class GatedSlotAttention(
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
-        var q = Heads(q_proj, config.Heads, config.HeadDim);
-        var k = Heads(k_proj, config.KeyValueHeads, config.HeadDim);
-        var v = Heads(v_proj, config.KeyValueHeads, config.HeadDim);
-        var f = Heads(f_proj, config.KeyValueHeads, config.Slots);
+        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj, f_proj], tape);
+        var q = Heads(products[0], config.Heads, config.HeadDim);
+        var k = Heads(products[1], config.KeyValueHeads, config.HeadDim);
+        var v = Heads(products[2], config.KeyValueHeads, config.HeadDim);
+        var f = Heads(products[3], config.KeyValueHeads, config.Slots);
         var carried = (GatedSlotLayerState?)state;
         var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.Workspace.Slots, tape);
         carried?.Replace(final);
@@ -35,7 +36,7 @@ public sealed class GatedSlotAttention(
             ? o_proj.Apply(RmsNorm.ApplyToSilu(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon), tape)
             : SiluNormLinear.Apply(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon, o_proj.Weight, tape)).MoveToOuterDisposeScope();
 
-        Tensor Heads(Projection projection, int heads, int width) => projection.Apply(x_BTD, tape).view(batch, length, heads, width);
+        Tensor Heads(Tensor x_BTE, int heads, int width) => x_BTE.view(batch, length, heads, width);
     }
 
     /// <inheritdoc />

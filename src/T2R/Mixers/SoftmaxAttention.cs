@@ -17,9 +17,10 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
         var (cos, sin) = context.Rotary(config.RopeTheta, config.HeadDim, x_BTD.dtype);
-        var q = RotaryEmbedding.Apply(Heads(q_proj, config.Heads), cos, sin).transpose(1, 2);
-        var k = RotaryEmbedding.Apply(Heads(k_proj, config.KeyValueHeads), cos, sin).transpose(1, 2);
-        var v = Heads(v_proj, config.KeyValueHeads).transpose(1, 2);
+        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj], tape);
+        var q = RotaryEmbedding.Apply(Heads(products[0], config.Heads), cos, sin).transpose(1, 2);
+        var k = RotaryEmbedding.Apply(Heads(products[1], config.KeyValueHeads), cos, sin).transpose(1, 2);
+        var v = Heads(products[2], config.KeyValueHeads).transpose(1, 2);
         if (state is not null)
         {
             (k, v) = ((KeyValueCache)state).Append(k, v);
@@ -29,7 +30,7 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q
         var o = nn.functional.scaled_dot_product_attention(q, Repeat(k), Repeat(v), mask, 0, is_casual: mask is null && length > 1);
         return o_proj.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), tape).MoveToOuterDisposeScope();
 
-        Tensor Heads(Projection projection, int heads) => projection.Apply(x_BTD, tape).view(batch, length, heads, config.HeadDim);
+        Tensor Heads(Tensor x_BTE, int heads) => x_BTE.view(batch, length, heads, config.HeadDim);
     }
 
     /// <inheritdoc />

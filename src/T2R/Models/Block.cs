@@ -43,7 +43,7 @@ public sealed class Block
     {
         using var scope = NewDisposeScope();
         var mixed_BTD = x_BTD + Mix(x_BTD, context, state, tape);
-        return FeedForward(mixed_BTD, context, tape).MoveToOuterDisposeScope();
+        return FeedForward(mixed_BTD, context, tape, overwrites: true).MoveToOuterDisposeScope();
     }
 
     /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
@@ -61,7 +61,9 @@ public sealed class Block
     /// <param name="mixed_BTD">The residual stream after the first half.</param>
     /// <param name="context">What all layers share.</param>
     /// <param name="tape">As <see cref="Mlp.Forward"/> takes it.</param>
-    public Tensor FeedForward(Tensor mixed_BTD, SequenceContext context, Tape? tape = null) => Mlp.Forward(mixed_BTD, tape, context.Workspace);
+    /// <param name="overwrites">Likewise.</param>
+    public Tensor FeedForward(Tensor mixed_BTD, SequenceContext context, Tape? tape = null, bool overwrites = false) =>
+        Mlp.Forward(mixed_BTD, tape, context.Workspace, overwrites);
 
     /// <summary>What the mixer sees of the residual stream: its norm, <c>[B, T, D]</c>.</summary>
     public Tensor MixerInput(Tensor x_BTD) => RmsNorm.Apply(x_BTD, _mixerNorm, _epsilon);

@@ -15,16 +15,18 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="tape">As <see cref="SwiGlu"/> takes it: when it is replayed, the values returned must not be read.</param>
     /// <param name="workspace">How much may be taken at once; null for the standard.</param>
-    public Tensor Forward(Tensor x_BTD, Tape? tape = null, Workspace? workspace = null)
+    /// <param name="overwrites">Whether the result may take the stream's memory: nobody reads it any more, but a graph if one is built.</param>
+    public Tensor Forward(Tensor x_BTD, Tape? tape = null, Workspace? workspace = null, bool overwrites = false)
     {
         if (!gate_proj.HasAdapter && !up_proj.HasAdapter && !down_proj.HasAdapter)
         {
-            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape, workspace);
+            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape, workspace, overwrites);
         }
 
         using var scope = NewDisposeScope();
         var normed_BTD = RmsNorm.Apply(x_BTD, norm, epsilon);
-        var gated_BTI = GatedProduct.Apply(gate_proj.Apply(normed_BTD, tape), up_proj.Apply(normed_BTD, tape));
+        var wide_BTI = Projection.Apply(normed_BTD, [gate_proj, up_proj], tape);
+        var gated_BTI = GatedProduct.Apply(wide_BTI[0], wide_BTI[1]);
         return (x_BTD + down_proj.Apply(gated_BTI, tape)).MoveToOuterDisposeScope();
     }
 }

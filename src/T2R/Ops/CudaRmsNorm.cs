@@ -59,7 +59,7 @@ internal sealed class CudaRmsNorm
     /// <param name="dy_ND">The gradient of y.</param>
     /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32.</param>
     /// <param name="dx_ND">Receives dx; dense.</param>
-    /// <param name="past_ND">What is added to dx; null for nothing.</param>
+    /// <param name="past_ND">What is added to dx; may be dx; null for nothing.</param>
     public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor dw_D, Tensor dx_ND, Tensor? past_ND)
     {
         using var scope = NewDisposeScope();

@@ -3,26 +3,45 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops;
 
-/// <summary>A linear map without bias, y = x Wᵀ. With a tape its product is not computed again.</summary>
+/// <summary>
+/// Linear maps without bias of one input, y_i = x W_iᵀ. With a tape their products are not computed again. The gradient of the input is summed by the products themselves
+/// <code>
+/// dx = Σ dy_i W_i      dW_i = dy_iᵀ x
+/// </code>
+/// where autograd would pass over memory once more for each map.
+/// </summary>
 public sealed class Linear : SafeFunction<Linear>
 {
-    /// <summary>Applies the map.</summary>
+    /// <summary>Applies one map.</summary>
     /// <param name="x"><c>[…, I]</c>.</param>
     /// <param name="weight"><c>[O, I]</c>, of x's dtype.</param>
     /// <param name="tape">Keeps or gives y; null for neither.</param>
     /// <returns><c>[…, O]</c>.</returns>
-    public static Tensor Apply(Tensor x, Tensor weight, Tape? tape = null)
+    public static Tensor Apply(Tensor x, Tensor weight, Tape? tape = null) => Apply(x, [weight], tape)[0];
+
+    /// <summary>Applies several maps.</summary>
+    /// <param name="x"><c>[…, I]</c>.</param>
+    /// <param name="weights"><c>[O, I]</c> each, of x's dtype.</param>
+    /// <param name="tape">Keeps or gives every y, in order; null for neither.</param>
+    /// <returns><c>[…, O]</c> each.</returns>
+    public static IReadOnlyList<Tensor> Apply(Tensor x, IReadOnlyList<Tensor> weights, Tape? tape = null)
     {
         tape?.RefuseGraph();
-        if (tape is null || tape.IsRecording)
+        Tensor?[] kept = [.. weights.Select(_ => tape is { IsRecording: false } ? tape.Take() : null)];
+        if (kept.Any(y => y is not null) || (is_grad_enabled() && (x.requires_grad || weights.Any(w => w.requires_grad))))
         {
-            var y = nn.functional.linear(x, weight);
-            tape?.Keep(y);
-            return y;
+            var outputs = Call([x, kept, .. weights]);
+            Array.ForEach(kept, y => y?.Dispose());
+            return outputs;
         }
 
-        using var kept = tape.Take();
-        return kept is null ? nn.functional.linear(x, weight) : Call(x, weight, new[] { kept })[0];
+        Tensor[] ys = [.. Outputs(x, weights, kept)];
+        if (tape is { IsRecording: true })
+        {
+            Array.ForEach(ys, tape.Keep);
+        }
+
+        return ys;
     }
 
     /// <summary>
@@ -50,20 +69,33 @@ public sealed class Linear : SafeFunction<Linear>
     /// <inheritdoc />
     protected override List<Tensor> ComputeOutputs(autograd.AutogradContext context, object?[] inputs)
     {
-        context.save_for_backward([(Tensor)inputs[0]!, (Tensor)inputs[1]!]);
-        return [.. (Tensor[])inputs[2]!];
+        var x = (Tensor)inputs[0]!;
+        Tensor[] weights = [.. inputs.Skip(2).Cast<Tensor>()];
+        context.save_for_backward([x, .. weights]);
+        return [.. Outputs(x, weights, (Tensor?[])inputs[1]!)];
     }
 
     /// <inheritdoc />
     protected override List<Tensor?> ComputeGradients(autograd.AutogradContext context, List<Tensor?> gradients)
     {
         var saved = context.get_saved_variables();
-        var (x, weight, dy) = (saved[0], saved[1], gradients[0]!);
-        return
-        [
-            x.requires_grad ? dy.matmul(weight) : null,
-            weight.requires_grad ? dy.reshape(-1, weight.shape[0]).t().matmul(x.reshape(-1, weight.shape[1])) : null,
-            null,
-        ];
+        var x = saved[0];
+        var x_NI = x.reshape(-1, x.shape[^1]);
+        Tensor? dx_NI = null;
+        var dWeights = new List<Tensor?>();
+        foreach (var (weight, dy) in saved.Skip(1).Zip(gradients))
+        {
+            var dy_NO = dy?.reshape(-1, weight.shape[0]);
+            dWeights.Add(weight.requires_grad && dy_NO is not null ? dy_NO.t().matmul(x_NI) : null);
+            if (x.requires_grad && dy_NO is not null)
+            {
+                dx_NI = dx_NI is null ? dy_NO.matmul(weight) : dx_NI.addmm_(dy_NO, weight, 1, 1);
+            }
+        }
+
+        return [dx_NI?.view(x.shape), null, .. dWeights];
     }
+
+    private static IEnumerable<Tensor> Outputs(Tensor x, IReadOnlyList<Tensor> weights, Tensor?[] kept) =>
+        weights.Zip(kept, (weight, y) => y ?? nn.functional.linear(x, weight));
 }

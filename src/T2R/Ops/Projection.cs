@@ -18,15 +18,29 @@ public sealed class Projection(Tensor weight, (Tensor A, Tensor B, double Scale)
     /// <summary>Maps <c>[…, I]</c> to <c>[…, O]</c>.</summary>
     /// <param name="x">In the weight's dtype.</param>
     /// <param name="tape">Keeps or gives x Wᵀ; null for neither.</param>
-    public Tensor Apply(Tensor x, Tape? tape = null)
+    public Tensor Apply(Tensor x, Tape? tape = null) => Apply(x, [this], tape)[0];
+
+    /// <summary>Maps one input by several projections, whose backward then sums its gradient in their products.</summary>
+    /// <param name="x"><c>[…, I]</c>, in the weights' dtype.</param>
+    /// <param name="projections">Which.</param>
+    /// <param name="tape">Keeps or gives every x Wᵀ, in order; null for neither.</param>
+    /// <returns><c>[…, O]</c> each.</returns>
+    public static IReadOnlyList<Tensor> Apply(Tensor x, IReadOnlyList<Projection> projections, Tape? tape = null) =>
+        [.. projections.Zip(Linear.Apply(x, [.. projections.Select(p => p.Weight)], tape), (p, y) => p.WithAdapter(x, y))];
+
+    // y and what the adapter adds to it.
+    private Tensor WithAdapter(Tensor x, Tensor y)
     {
         if (adapter is not var (a, b, scale))
         {
-            return Linear.Apply(x, weight, tape);
+            return y;
         }
 
         using var scope = NewDisposeScope();
         var low = nn.functional.linear(nn.functional.linear(x, a), b);
-        return Linear.Apply(x, weight, tape).add(low, alpha: scale).MoveToOuterDisposeScope();
+        using (y)
+        {
+            return y.add(low, alpha: scale).MoveToOuterDisposeScope();
+        }
     }
 }

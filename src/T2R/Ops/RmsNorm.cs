@@ -49,15 +49,18 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         var wideWeight_D = weight.to(wide);
         var dw_D = zeros(width, wide, x.device);
         var (x_ND, dy_ND) = (x.reshape(-1, width), gradients[0]!.reshape(-1, width));
-        var dx_ND = empty(x_ND.shape, x.dtype, x.device);
+
+        // Of a leaf that has a gradient already, such as a residual stream whose own came past the norm: added in the same pass, where it lies.
+        using var past = x.is_leaf && x.grad is { } sum && sum.is_contiguous() && sum.dtype == x.dtype ? sum : null;
+        var dx_ND = past is null ? empty(x_ND.shape, x.dtype, x.device) : past.view(-1, width);
         foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], width, CudaRmsNorm.Of(x_ND, silu) is null ? ChunkElements : long.MaxValue))
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);
-            RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D, Part(dx_ND));
+            RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D, Part(dx_ND), past is null ? null : Part(dx_ND));
         }
 
-        return [dx_ND.view(x.shape), dw_D.to(weight.dtype), null, null];
+        return [past is null ? dx_ND.view(x.shape) : null, dw_D.to(weight.dtype), null, null];
     }
 
     /// <summary>Normalises some rows.</summary>
@@ -87,7 +90,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     /// <param name="silu">Whether u was silu(x).</param>
     /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype.</param>
     /// <param name="dx_nD">Receives the gradient of the rows; dense, in their dtype.</param>
-    /// <param name="past_nD">A gradient of the rows that comes past the norm, added to dx before that is rounded; null for none.</param>
+    /// <param name="past_nD">A gradient of the rows that comes past the norm, added to dx before that is rounded; may be <paramref name="dx_nD"/>; null for none.</param>
     internal static void RowsBackward(
         Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D, Tensor dx_nD, Tensor? past_nD = null)
     {

@@ -2,7 +2,7 @@
 //
 //   y = u r o w, r = 1 / sqrt(mean u^2 + epsilon)        dx = r (dy o w - u r^2 mean(dy o w o u)) [o silu'(x)]        dw = sum over rows of dy o u r
 //
-// A gradient that comes past the norm, such as a residual stream's, is added to dx before that is rounded.
+// A gradient that comes past the norm, such as a residual stream's, is added to dx before that is rounded; dx may lie where it lay.
 //
 // A block of THREADS does one row after the other, the next one's numbers on their way while it computes; a thread has the same columns of each. Sums are taken in
 // an order that depends on the number of blocks alone.

@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace T2R.Ops;
 
 /// <summary>
-/// What follows an operator in a layer, y = RMSNorm(silu(x)) Wᵀ, keeping x alone: the norm is made again in the backward, some rows at a time. Sums of W's gradient over
-/// such chunks are rounded to its dtype after each.
+/// What follows an operator in a layer, y = RMSNorm(silu(x)) Wᵀ, keeping x alone: the norm is made again in the backward, some rows at a time, so that fp32 copies of half
+/// types stay small. Sums of W's gradient over such chunks are rounded to its dtype after each. On a card in bf16 the kernels of <c>RmsNorm.cu</c> take all rows at once:
+/// the norm, then its gradient, is no larger than what the backward of the operator before it holds.
 /// </summary>
 public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
 {
@@ -59,7 +60,7 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
         var dNorm_D = zeros_like(wideNorm_D);
         var dx_ND = empty(x_ND.shape, x.dtype, x.device);
         Tensor? dWeight = null;
-        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], x_ND.shape[1], ChunkElements))
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], x_ND.shape[1], CudaRmsNorm.Of(x_ND, silu: true) is null ? ChunkElements : long.MaxValue))
         {
             using var scope = NewDisposeScope();
             Tensor Part(Tensor t) => t.narrow(0, start, count);

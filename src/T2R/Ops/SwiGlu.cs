@@ -24,8 +24,10 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
     /// <param name="down">W_d, <c>[D, I]</c>.</param>
     /// <param name="tape">Keeps or gives a and b; while it is replayed, the returned values are not computed and must not be read. Null for neither.</param>
     /// <param name="workspace">How many rows may be taken at once; null for the standard.</param>
+    /// <param name="overwrites">Whether y may take x's memory, which it does where no graph is built: nobody reads x any more.</param>
     /// <returns><c>[…, D]</c>.</returns>
-    public static Tensor Apply(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null, Workspace? workspace = null)
+    public static Tensor Apply(
+        Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape = null, Workspace? workspace = null, bool overwrites = false)
     {
         long elements = (workspace ?? Workspace.Standard).WideElements;
         tape?.RefuseGraph();
@@ -42,7 +44,7 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
             return Call(x, norm, epsilon, gate, up, down, true, null, null, elements)[0].MoveToOuterDisposeScope();
         }
 
-        return Compute(x, norm, epsilon, gate, up, down, tape, elements).MoveToOuterDisposeScope();
+        return Compute(x, overwrites && x.is_contiguous() ? x.detach() : Copy(x), norm, epsilon, gate, up, down, tape, elements).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc />
@@ -111,10 +113,10 @@ public sealed class SwiGlu : SafeFunction<SwiGlu>
         return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dGate, dUp, dDown, null, null, null, null];
     }
 
-    private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape, long elements)
+    // y holds x, and may be x.
+    private static Tensor Compute(Tensor x, Tensor y, Tensor norm, double epsilon, Tensor gate, Tensor up, Tensor down, Tape? tape, long elements)
     {
-        var (x_ND, y) = (Rows(x), Copy(x));
-        var y_ND = Rows(y);
+        var (x_ND, y_ND) = (Rows(x), Rows(y));
         if (tape is not null)
         {
             var (n_ND, _) = RmsNorm.RowsForward(x_ND, norm, epsilon, silu: false);

@@ -60,21 +60,20 @@ internal sealed class BlockPass : IDisposable
     public Tensor? MixerBackward(Tensor gradient_BTD)
     {
         _mixed_BTD.Dispose();
+        if (_input_BTD.requires_grad)
+        {
+            // dm is dx's share past the mixer. The norm before the mixer, the last in the backward, adds the other when nothing reads dm any more.
+            _input_BTD.grad = gradient_BTD;
+        }
+
         if (_mixer_BTD.requires_grad)
         {
             Interop.Autograd.Backward([_mixer_BTD], [gradient_BTD]);
         }
 
         _mixer_BTD.Dispose();
-        if (_input_BTD.requires_grad)
-        {
-            using var _ = no_grad();
-            using var branch_BTD = GradientOf(_input_BTD);
-            return gradient_BTD.add_(branch_BTD).DetachFromDisposeScope();
-        }
-
         gradient_BTD.Dispose();
-        return null;
+        return _input_BTD.requires_grad ? GradientOf(_input_BTD).DetachFromDisposeScope() : null;
     }
 
     /// <inheritdoc />

@@ -1,3 +1,4 @@
+using T2R.Ops;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -9,7 +10,6 @@ namespace T2R.Training;
 /// </summary>
 public sealed class Gradients : IDisposable
 {
-    private const long NormElements = 1L << 24;
     private readonly Dictionary<string, Tensor> _sums = [];
 
     /// <summary>The gradient of a weight, or null when none came.</summary>
@@ -47,13 +47,7 @@ public sealed class Gradients : IDisposable
     }
 
     /// <summary>The sum of all squares, an fp64 scalar on the device, or null when there are no gradients; squares are summed in fp32 within a tensor and in fp64 over tensors.</summary>
-    public Tensor? SquaredNorm()
-    {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var squares = _sums.Values.SelectMany(Squares).ToList();
-        return squares.Count == 0 ? null : stack(squares).sum().MoveToOuterDisposeScope();
-    }
+    public Tensor? SquaredNorm() => _sums.Count == 0 ? null : SumOfSquares.Of(_sums.Values);
 
     /// <summary>Forgets all, for the next step.</summary>
     public void Clear()
@@ -68,20 +62,6 @@ public sealed class Gradients : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => Clear();
-
-    // Of parts, so that the fp32 copy of a half type stays small.
-    private static IEnumerable<Tensor> Squares(Tensor gradient)
-    {
-        using var flat = gradient.flatten();
-        for (long start = 0; start < flat.shape[0]; start += NormElements)
-        {
-            using var part = flat.narrow(0, start, Math.Min(NormElements, flat.shape[0] - start));
-            using var wide = part.to(Accumulator(part.dtype));
-            using var norm = linalg.vector_norm(wide, 2);
-            using var norm64 = norm.to(ScalarType.Float64);
-            yield return norm64.square();
-        }
-    }
 
     private Tensor Wide(string name, Tensor sum)
     {

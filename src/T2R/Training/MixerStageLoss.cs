@@ -50,7 +50,7 @@ internal sealed class MixerStageLoss : IStageLoss
             }
 
             x_BTD.add_(target_BTD);
-            var next_BTD = _teacher.Blocks[i].FeedForward(x_BTD, context).MoveToOuterDisposeScope();
+            var next_BTD = _teacher.Blocks[i].FeedForward(x_BTD, context, overwrites: true).MoveToOuterDisposeScope();
             x_BTD.Dispose();
             x_BTD = next_BTD;
         }

@@ -1,20 +1,19 @@
 using T2R.Models;
+using T2R.Ops;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace T2R.Training;
 
 /// <summary>
-/// The final norm, the head and the loss over next tokens, with their gradients, a chunk of tokens at a time: the logits of a whole batch never exist. With
-/// p = softmax(z) of the student's fp32 logits z, t the teacher's, and τ the temperature
-/// <code>
-/// ∂ cross-entropy / ∂z = p − onehot(next id)       ∂ τ² KL(softmax(t/τ) ‖ softmax(z/τ)) / ∂z = τ (softmax(z/τ) − softmax(t/τ))
-/// </code>
+/// The final norm, the head and the loss over next tokens (<see cref="CrossEntropy"/>), with their gradients, a chunk of tokens at a time: the logits of a whole batch
+/// never exist.
 /// </summary>
 internal sealed class NextTokenLoss
 {
-    // Large enough for full-speed matrix products, small enough for a processor's cache: 4 MiB of logits on a CPU, 128 MiB on a card.
-    internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 25;
+    // Large enough for full-speed matrix products, small enough for a processor's cache: 4 MiB of logits on a CPU. On a card 256 MiB at most without a teacher: two fp32
+    // numbers for each of the logits taken at once, or those in bf16 alone where there is a kernel.
+    internal const long CpuLogits = 1L << 20, DeviceLogits = 1L << 25, KernelLogits = 1L << 27;
     private const long NoPrediction = -100;
     private readonly CausalLM _model;
     private readonly CausalLM? _teacher;
@@ -60,8 +59,9 @@ internal sealed class NextTokenLoss
         Tensor? head_VD = null;
         var crossEntropy = zeros(1, ScalarType.Float64, x_BTD.device);
         var divergence = zeros(1, ScalarType.Float64, x_BTD.device);
-        long mostLogits = x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits;
-        foreach (var (start, count) in Ops.RowChunks.Of(x_ND.shape[0], _model.Config.VocabularySize, mostLogits))
+        bool byKernel = CudaCrossEntropy.Takes(x_ND) && (teacher_ND is null || CudaCrossEntropy.Takes(teacher_ND));
+        long mostLogits = byKernel ? KernelLogits : x_BTD.device_type == TorchSharp.DeviceType.CPU ? CpuLogits : DeviceLogits;
+        foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], _model.Config.VocabularySize, mostLogits))
         {
             using var chunkScope = NewDisposeScope();
             Tensor Rows(Tensor t) => t.narrow(0, start, count);
@@ -92,35 +92,17 @@ internal sealed class NextTokenLoss
         }
 
         var head_VD = _model.HeadWeight;
-        var logits_nV = Wide(nn.functional.linear(normed_nD.detach(), head_VD));
-        var predicts_n1 = next_n.ne(NoPrediction).unsqueeze(1);
-        var next_n1 = next_n.clamp_min(0).unsqueeze(1);
-
-        // log p in one buffer, which then becomes p and then the gradient.
-        var logp_nV = logits_nV.log_softmax(-1);
-        var crossEntropy = logp_nV.gather(1, next_n1).mul(predicts_n1).sum(ScalarType.Float64).neg();
-        Tensor? divergence = null, towardTeacher_nV = null;
-        if (teacher_nD is not null)
-        {
-            (divergence, towardTeacher_nV) = Teacher(logits_nV, teacher_nD, predicts_n1);
-        }
-
-        logits_nV.Dispose();
-        var gradient_nV = logp_nV.exp_();
-        gradient_nV.scatter_add_(1, next_n1, full([next_n1.shape[0], 1], -1.0, gradient_nV.dtype, gradient_nV.device));
-        gradient_nV.mul_(predicts_n1.to(gradient_nV.dtype).mul_(scale * (1 - _distillation.Weight)));
-        if (towardTeacher_nV is not null)
-        {
-            gradient_nV.add_(towardTeacher_nV, alpha: scale * _distillation.Weight);
-        }
-
-        var narrow_nV = gradient_nV.to(head_VD.dtype);
+        var scales = new CrossEntropy(scale * (1 - _distillation.Weight), scale * _distillation.Weight, _distillation.Temperature);
+        var (gradient_nV, crossEntropy, divergence) = scales.Of(
+            nn.functional.linear(normed_nD.detach(), head_VD), teacher_nD is null ? null : nn.functional.linear(_teacher!.FinalNorm(teacher_nD), _teacher.HeadWeight), next_n);
         if (_headName is not null)
         {
-            Ops.Linear.AccumulateWeightGradient(ref headGradient_VD, narrow_nV, normed_nD.detach());
+            Linear.AccumulateWeightGradient(ref headGradient_VD, gradient_nV, normed_nD.detach());
         }
 
-        Interop.Autograd.Backward([normed_nD], [narrow_nV.matmul(head_VD)]);
+        var normedGradient_nD = gradient_nV.matmul(head_VD);
+        gradient_nV.Dispose();
+        Interop.Autograd.Backward([normed_nD], [normedGradient_nD]);
         gradient_nD.copy_(leaf_nD.grad!);
         return (crossEntropy, divergence);
     }
@@ -139,39 +121,5 @@ internal sealed class NextTokenLoss
         }
 
         _flow.Flush();
-    }
-
-    // τ² KL, summed, and its gradient with respect to the student's logits.
-    private (Tensor Divergence, Tensor Gradient) Teacher(Tensor logits_nV, Tensor teacher_nD, Tensor predicts_n1)
-    {
-        double temperature = _distillation.Temperature;
-        var logq_nV = LogSoftmax(_teacher!.Logits(teacher_nD).div_(temperature));
-        var logp_nV = LogSoftmax(logits_nV / temperature);
-        var q_nV = logq_nV.exp();
-        var mask_n1 = predicts_n1.to(q_nV.dtype);
-        var divergence = logq_nV.sub_(logp_nV).mul_(q_nV).sum(-1, keepdim: true).mul_(mask_n1).sum(ScalarType.Float64).mul_(temperature * temperature);
-        return (divergence, logp_nV.exp_().sub_(q_nV).mul_(mask_n1.mul_(temperature)));
-    }
-
-    // Of logits that nothing else reads.
-    private static Tensor LogSoftmax(Tensor logits_nV)
-    {
-        using (logits_nV)
-        {
-            return logits_nV.log_softmax(-1);
-        }
-    }
-
-    private static Tensor Wide(Tensor t)
-    {
-        if (t.dtype is ScalarType.Float64 or ScalarType.Float32)
-        {
-            return t;
-        }
-
-        using (t)
-        {
-            return t.to(ScalarType.Float32);
-        }
     }
 }

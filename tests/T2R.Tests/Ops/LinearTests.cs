@@ -22,6 +22,46 @@ public class LinearTests
         Assert.True(!weightIsTrained || actual.Weight!.allclose(expected.Weight!, 1e-6, 1e-6));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Maps_of_one_input_have_the_values_and_gradients_of_maps_one_by_one(bool replayed)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        Tensor[] inputs = [randn(2, 5, 6, ScalarType.Float64), .. new long[] { 4, 3, 2 }.Select(o => randn(o, 6, ScalarType.Float64))];
+
+        // The first map is frozen, and nothing reads what the last one gives.
+        var expected = Gradients(x => [.. x[1..].Select(w => nn.functional.linear(x[0], w))]);
+        var actual = Gradients(x =>
+        {
+            using var tape = Tape.Record();
+            if (replayed)
+            {
+                using var off = no_grad();
+                foreach (var y in Linear.Apply(x[0], x[1..], tape))
+                {
+                    y.Dispose();
+                }
+            }
+
+            tape.Rewind();
+            return [.. Linear.Apply(x[0], x[1..], tape)];
+        });
+        Assert.Null(actual[1]);
+        Assert.Null(actual[3]);
+        Assert.All(new[] { 0, 2, 4, 5, 6 }, i => Assert.True(actual[i]!.allclose(expected[i]!, 1e-12, 1e-12)));
+
+        // Gradients of the inputs, then the values.
+        Tensor?[] Gradients(Func<Tensor[], Tensor[]> apply)
+        {
+            Tensor[] leaves = [.. inputs.Select((t, i) => t.detach().requires_grad_(i != 1))];
+            var y = apply(leaves);
+            (y[0].square().sum() + y[1].exp().sum()).backward();
+            return [.. leaves.Select(l => l.grad), .. y.Select(t => t.detach())];
+        }
+    }
+
     [Fact]
     public void Sums_over_rows_are_the_gradient_of_all()
     {

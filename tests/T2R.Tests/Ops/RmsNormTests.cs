@@ -50,6 +50,23 @@ public class RmsNormTests
     }
 
     [Fact]
+    public void A_gradient_that_a_leaf_has_is_added_to_before_the_sum_is_rounded()
+    {
+        using var scope = NewDisposeScope();
+        var (x, past, dy) = (randn(9, 64).to(ScalarType.BFloat16), randn(9, 64).to(ScalarType.BFloat16), randn(9, 64).to(ScalarType.BFloat16));
+        Tensor Gradient(ScalarType dtype, Tensor? before)
+        {
+            var leaf = x.to(dtype, copy: true).requires_grad_();
+            leaf.grad = before;
+            Autograd.Backward([RmsNorm.Apply(leaf, ones(64), 1e-3)], [dy.to(dtype)]);
+            return leaf.grad!;
+        }
+
+        var expected = (Gradient(ScalarType.Float32, null) + past).to(ScalarType.BFloat16);
+        Assert.True(Gradient(ScalarType.BFloat16, past.clone()).equal(expected).all().item<bool>());
+    }
+
+    [Fact]
     public void A_row_of_zeros_gives_zeros()
     {
         using var scope = NewDisposeScope();

@@ -35,6 +35,28 @@ public class SwiGluTests
         Assert.InRange(((SwiGlu.Apply(inputs[0], inputs[4], Epsilon, inputs[1], inputs[2], inputs[3]) - y).norm() / y.norm()).item<double>(), 0, 1e-12);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_sum_in_the_memory_of_its_input_has_the_same_values_and_is_left_alone_where_a_graph_reads_it(bool recorded)
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] inputs = [randn(5, 6, ScalarType.Float64), Weight(8, 6), Weight(8, 6), Weight(6, 8), randn(6, ScalarType.Float64)];
+        Tensor Apply(Tensor x, bool overwrites, Tape? tape = null) =>
+            SwiGlu.Apply(x, inputs[4], Epsilon, inputs[1], inputs[2], inputs[3], tape, new Workspace(1, 16), overwrites);
+        var graphed = inputs[0].clone().requires_grad_();
+        Apply(graphed, overwrites: true);
+        Assert.True(graphed.equal(inputs[0]).all().item<bool>());
+
+        using var off = no_grad();
+        var expected = Apply(inputs[0], overwrites: false);
+        var given = inputs[0].clone();
+        using var tape = recorded ? Tape.Record() : null;
+        var actual = Apply(given, overwrites: true, tape);
+        Assert.True(actual.allclose(expected, 1e-12, 1e-12));
+        Assert.True(given.equal(actual).all().item<bool>());
+    }
+
     [Fact]
     public void A_blank_tape_gives_the_gradients_too_and_nothing_is_left()
     {

@@ -36,7 +36,9 @@ internal sealed class StageMemory
     /// <summary>The moments that may hold most.</summary>
     public IEnumerable<MemoryPlan> Moments()
     {
-        yield return Moment("in the loss", Kept(_config.Layers), _gradients.InLoss, (2 * Stream) + _teacherStream, Logits);
+        // Beside the residual stream and its gradient, the norm of the rows taken at once and the norm's gradient.
+        long normed = 2 * LossRows * _config.HiddenSize * DtypeName.Bytes(_dtype);
+        yield return Moment("in the loss", Kept(_config.Layers), _gradients.InLoss, (2 * Stream) + normed + _teacherStream, Logits);
         for (int i = _config.Layers - 1; i >= _lowest; i--)
         {
             yield return Moment($"in the backward of block {i}'s MLP", Kept(i), _gradients.InMlp(i), _blocks[i].MlpBackward(Policy(i)), 0);
@@ -70,15 +72,21 @@ internal sealed class StageMemory
 
     private bool IsDistilled => _options.Distillation is { Weight: > 0 };
 
-    // Two fp32 numbers for each of the logits taken at once: they and log p. A teacher adds log q, q, and log p at the temperature.
-    private long Logits
+    // With the kernel a bf16 number for each of the logits taken at once, and one for a teacher's. Tensors take two fp32 numbers: they and log p; a teacher adds log q, q, and
+    // log p at the temperature.
+    private long Logits => LossRows * _config.VocabularySize * (LossKernel ? (_teacherStream > 0 ? 4 : 2) : _teacherStream > 0 ? 20 : 8);
+
+    // Rows of logits taken at once.
+    private long LossRows
     {
         get
         {
-            long chunk = _card is null ? NextTokenLoss.CpuLogits : NextTokenLoss.DeviceLogits;
-            return Math.Min(Tokens, Math.Max(1, chunk / _config.VocabularySize)) * _config.VocabularySize * (_teacherStream > 0 ? 20 : 8);
+            long chunk = _card is null ? NextTokenLoss.CpuLogits : LossKernel ? NextTokenLoss.KernelLogits : NextTokenLoss.DeviceLogits;
+            return Math.Min(Tokens, Math.Max(1, chunk / _config.VocabularySize));
         }
     }
+
+    private bool LossKernel => _card is not null && _dtype == ScalarType.BFloat16;
 
     private RecomputePolicy Policy(int block) =>
         _options.Recompute == RecomputePolicy.Selective && block < _config.Layers - _recorded ? RecomputePolicy.Full : _options.Recompute;

@@ -87,9 +87,9 @@ public class MemoryPlanTests
         var imitated = MemoryPlan.Of(config, options, ScalarType.BFloat16, config, Card80);
         var followed = MemoryPlan.Of(config, options with { Distillation = new DistillationOptions() }, ScalarType.BFloat16, config, Card80);
         Assert.All(new[] { alone, imitated, followed }, p => Assert.Equal("in the loss", p.Moment));
-        Assert.Equal(8L << 25, Part(alone, "logits"));
-        Assert.Equal(8L << 25, Part(imitated, "logits"));
-        Assert.Equal(20L << 25, Part(followed, "logits"));
+        Assert.Equal(2L << 27, Part(alone, "logits"));
+        Assert.Equal(2L << 27, Part(imitated, "logits"));
+        Assert.Equal(4L << 27, Part(followed, "logits"));
         Assert.Equal(8192L * 4096 * 2, Part(followed, "workspace") - Part(imitated, "workspace"));
     }
 
