@@ -45,11 +45,13 @@ internal static class BenchTrainVerb
             {
                 var shape = asked.Shape;
                 var setup = new TrainingSetup(shape.Config, shape.Teacher, shape.Recipe.Training, shape.Dtype, CUDA);
-                var rates = RatesView.Measure();
                 Screen.Note("comparing a small model's gradients with fp32");
                 var agreements = TrainingBench.Check(setup);
                 Screen.Note($"timing {asked.Steps:N0} steps of {shape.Recipe.Training.TokensPerStep:N0} tokens");
                 var result = TrainingBench.Run(setup, asked.Steps, step => Screen.Note($"{step.Seconds:F3} s, loss {step.Loss:F3}"));
+
+                // Afterwards: what it takes of the card stays with the allocator, and would count in the steps' peak.
+                var rates = RatesView.Measure();
                 StepView.Show(card, rates, shape, setup, new StepFindings(agreements, result), asJson);
             });
         return verb;
