@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using T2R.Bench;
 using T2R.Interop;
 using T2R.Recipes;
 
@@ -46,7 +47,7 @@ internal static class Failure
     {
         UserErrorException user => user.Problems,
         IOException { HResult: NoSpaceLeft } when !e.Message.Contains("space left", StringComparison.OrdinalIgnoreCase) => [$"no space left on device: {e.Message}"],
-        RunOutOfMemoryException => [e.Message],
+        RunOutOfMemoryException or WrongResultException => [e.Message],
         IOException or UnauthorizedAccessException or DllNotFoundException => [e.Message],
         _ when MemoryShortage.Of(e) is { } shortage => [OutOfMemory(shortage)],
 

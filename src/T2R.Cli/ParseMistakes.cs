@@ -34,9 +34,17 @@ internal static class ParseMistakes
         ];
     }
 
-    /// <summary>The command as the user would write it: <c>t2r doctor</c>.</summary>
-    public static string PathOf(ParseResult parsed) =>
-        parsed.CommandResult.Command is RootCommand ? "t2r" : $"t2r {parsed.CommandResult.Command.Name}";
+    /// <summary>The command as the user would write it: <c>t2r doctor</c>, <c>t2r bench gsa</c>.</summary>
+    public static string PathOf(ParseResult parsed)
+    {
+        var words = new Stack<string>();
+        for (SymbolResult? at = parsed.CommandResult; at is CommandResult { Command: not RootCommand } command; at = command.Parent)
+        {
+            words.Push(command.Command.Name);
+        }
+
+        return string.Join(' ', words.Prepend("t2r"));
+    }
 
     // A word like an option that was taken as an argument's value or left over; what is an option's value is the user's business.
     private static IEnumerable<string> StrayOptions(ParseResult parsed) =>

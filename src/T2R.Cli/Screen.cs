@@ -31,7 +31,10 @@ internal static class Screen
     public static void Print(string line) => Console.Out.WriteLine(line);
 
     /// <summary>The result for a program to read: one JSON document with snake_case names.</summary>
-    public static void PrintJson<T>(T value) => Print(JsonSerializer.Serialize(value, JsonStyle));
+    public static void PrintJson<T>(T value) => Print(Json(value));
+
+    /// <summary>The text of such a document.</summary>
+    public static string Json<T>(T value) => JsonSerializer.Serialize(value, JsonStyle);
 
     /// <summary>The result as a table.</summary>
     public static void Print(ScreenTable table)

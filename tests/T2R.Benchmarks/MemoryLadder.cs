@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using T2R.Bench;
 using T2R.Conversion;
-using T2R.Data;
 using T2R.Interop;
 using T2R.Interop.Cuda;
 using T2R.Mixers;
-using T2R.Models;
 using T2R.Training;
 using T2R.Training.Memory;
 using static TorchSharp.torch;
@@ -88,61 +87,22 @@ internal static class MemoryLadder
         LibTorch.Load();
         var preset = RandomModel.Presets["mistral-7b"];
         var config = preset with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), layers)] };
-        var plan = MemoryPlan.Of(config, row.Options, ScalarType.BFloat16, teacher: null, CardMemory.Now());
-        if (!plan.Fits(CardMemory.Now()))
+        var setup = new TrainingSetup(config, Teacher: null, row.Options, ScalarType.BFloat16, CUDA);
+        string planned = MemoryPart.Text(setup.Memory.Total);
+        if (!setup.Memory.Fits(CardMemory.Now()))
         {
-            Console.WriteLine($"{row.Name,-52} {MemoryPart.Text(plan.Total),8} does not fit");
+            Console.WriteLine($"{row.Name,-52} {planned,8} does not fit");
             return 0;
         }
 
-        using var model = new CausalLM(config, Draw(config));
-        using var gradients = new Gradients();
-        var inputs = new TrainingInputs(model, new TokenStream([1, 2, 3], beginId: 1));
-        using var stage = new StageRun(StagePlan.Of(row.Options)[0], row.Options, inputs, gradients, plan.RecordedBlocks);
-        var times = new List<double>();
-        (long Device, long Host) early = default, late = default;
-        double first = 0, last = 0, norm = 0;
-        for (int step = 1; step <= steps; step++)
-        {
-            using var scope = NewDisposeScope();
-            var watch = Stopwatch.StartNew();
-            var options = row.Options;
-            if (stage.Flow.StepsInBackward)
-            {
-                stage.Optimizer.BeginStep(options.Optimizer.LearningRate, norm > 1 ? 1 / norm : 1);
-            }
-
-            var ids_BT = randint(2, config.VocabularySize, [options.MicroBatchSize, options.WindowLength], ScalarType.Int64, CUDA);
-            using var batch = new Batch(ids_BT, ids_BT.eq(1));
-            using var loss = stage.Loss.Backward(batch, 1);
-            norm = stage.Flow.Norm();
-            if (!stage.Flow.StepsInBackward)
-            {
-                stage.Optimizer.BeginStep(options.Optimizer.LearningRate, norm > 1 ? 1 / norm : 1);
-                stage.Optimizer.Update(gradients);
-                gradients.Clear();
-            }
-
-            stage.Optimizer.EndStep();
-            stage.Flow.Sample();
-            last = StepLoss.Mean([loss]).Loss;
-            CudaStream.Torch.Synchronize();
-            times.Add(watch.Elapsed.TotalSeconds);
-            first = step == 1 ? last : first;
-            late = (CudaMemory.Now().Used, ProcessMemory.Now().Resident);
-            early = step == Math.Min(3, steps) ? late : early;
-        }
-
-        double median = times.Skip(Math.Min(2, times.Count - 1)).Order().ElementAt((times.Count - Math.Min(2, times.Count - 1)) / 2);
+        var result = TrainingBench.Run(setup, steps);
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{row.Name,-52} {MemoryPart.Text(plan.Total),8} {MemoryPart.Text(stage.Flow.PeakBytes),8} {row.Options.TokensPerStep / median,9:F0}   {MemoryPart.Text(early.Device)}, {MemoryPart.Text(early.Host)} → {MemoryPart.Text(late.Device)}, {MemoryPart.Text(late.Host)}; loss {first:F3} → {last:F3}"));
+            $"{row.Name,-52} {planned,8} {MemoryPart.Text(result.PeakBytes),8} {result.TokensPerSecond,9:F0}   {Held(result.Steps[Math.Min(3, steps) - 1])} → {Held(result.Steps[^1])}; loss {result.FirstLoss:F3} → {result.LastLoss:F3}"));
         return 0;
-    }
 
-    private static WeightSet Draw(ModelConfig config) => new(config, spec => spec.IsNorm
-        ? ones([.. spec.Shape], ScalarType.Float32, CUDA)
-        : empty([.. spec.Shape], ScalarType.BFloat16, CUDA).normal_(0, 0.02));
+        static string Held(TrainingBenchStep step) => $"{MemoryPart.Text(step.DeviceBytes)}, {MemoryPart.Text(step.HostBytes)}";
+    }
 
     private static TrainingOptions With(OptimizerName name, bool inBackward = false, bool offload = false) =>
         Options with { Optimizer = Options.Optimizer with { Name = name, InBackward = inBackward, Offload = offload } };

@@ -1,6 +1,6 @@
 namespace T2R.Bench;
 
 /// <summary>What a bench found.</summary>
-/// <param name="Errors">‖a − b‖ / ‖b‖ of each result against the reference.</param>
+/// <param name="Agreements">Of each result with its reference.</param>
 /// <param name="Lines">What was timed.</param>
-public sealed record BenchResult(IReadOnlyDictionary<string, double> Errors, IReadOnlyList<BenchLine> Lines);
+public sealed record BenchResult(IReadOnlyDictionary<string, Agreement> Agreements, IReadOnlyList<BenchLine> Lines);

@@ -32,11 +32,18 @@ public sealed record RecipeShape(Recipe Recipe, ModelConfig Config, ModelConfig?
     /// <param name="shape">A config.json, or a name of <see cref="RandomModel.Presets"/>.</param>
     /// <param name="imagined">A card to plan for instead of what the machine has; null for this machine's.</param>
     /// <exception cref="UserErrorException">Everything that is wrong: with the shape, the training's options, or the memory they need.</exception>
-    public static RecipeShape Of(Recipe recipe, string shape, CardMemory? imagined)
+    public static RecipeShape Of(Recipe recipe, string shape, CardMemory? imagined) => Of(recipe, RandomModel.Shape(shape), shape, imagined);
+
+    /// <summary>Likewise, of a shape that is known already.</summary>
+    /// <param name="recipe">The recipe.</param>
+    /// <param name="source">The shape.</param>
+    /// <param name="place">What it was read from, for errors.</param>
+    /// <param name="imagined">A card to plan for instead of what the machine has; null for this machine's.</param>
+    /// <exception cref="UserErrorException">Everything that is wrong, as above.</exception>
+    public static RecipeShape Of(Recipe recipe, ModelConfig source, string place, CardMemory? imagined)
     {
         var problems = new Problems();
-        var source = RandomModel.Shape(shape);
-        var config = recipe.Conversion is { } conversion ? ConversionTarget.Of(source, conversion, shape) : source;
+        var config = recipe.Conversion is { } conversion ? ConversionTarget.Of(source, conversion, place) : source;
         recipe.Training.Check(config, problems);
         var planned = new RecipeShape(recipe, config, TeacherOf(recipe, source), CardOf(recipe, imagined, problems));
         planned.CheckMemory(problems);

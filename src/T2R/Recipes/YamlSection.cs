@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Reflection;
-using System.Text.Json.Serialization;
 using T2R.Models;
 using YamlDotNet.RepresentationModel;
 using static TorchSharp.torch;
@@ -43,7 +41,7 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
             return fallback;
         }
 
-        var choices = Enum.GetValues<T>().ToDictionary(Spelled, v => v);
+        var choices = Enum.GetValues<T>().ToDictionary(RecipeWord.Of, v => v);
         return node is YamlScalarNode { Value: { } text } && choices.TryGetValue(text, out T value)
             ? value
             : Wrong(key, node, $"one of {string.Join(", ", choices.Keys)}", fallback);
@@ -66,12 +64,6 @@ internal sealed class YamlSection(RecipeSource source, string prefix, YamlMappin
             return Wrong<ScalarType?>(key, node, $"auto or one of {string.Join(", ", DtypeName.ShortNames)}", null);
         }
     }
-
-    /// <summary>How a choice is written in YAML, as in a run's files: by its own name for JSON if it has one, else <c>InBackward</c> as <c>in_backward</c>.</summary>
-    public static string Spelled<T>(T value)
-        where T : struct, Enum =>
-        typeof(T).GetField(value.ToString())?.GetCustomAttribute<JsonStringEnumMemberNameAttribute>()?.Name
-        ?? YamlDotNet.Serialization.NamingConventions.UnderscoredNamingConvention.Instance.Apply(value.ToString());
 
     /// <summary>A whole number; underscores and an exponent are allowed: 1_000_000, 1e6.</summary>
     public long Whole(string key, long? fallback = null, long least = 0, long most = long.MaxValue)

@@ -9,18 +9,19 @@ public class CommandLineTests
 {
     private static readonly Dictionary<string, string?> NoLibTorch = new() { ["T2R_LIBTORCH"] = "/nowhere" };
 
-    public static TheoryData<string> Verbs => [.. CommandLine.Create().Subcommands.Select(c => c.Name)];
+    public static TheoryData<string> Verbs => [.. Paths(CommandLine.Create(), [])];
 
     [Theory]
     [MemberData(nameof(Verbs))]
-    public void Every_verb_has_examples_that_parse(string name)
+    public void Every_verb_has_examples_that_parse(string path)
     {
-        Verb verb = Assert.IsType<Verb>(CommandLine.Create().Subcommands.Single(c => c.Name == name));
+        string[] names = path.Split(' ');
+        Verb verb = Assert.IsType<Verb>(names.Aggregate((Command)CommandLine.Create(), (command, name) => command.Subcommands.Single(c => c.Name == name)));
         Assert.NotEmpty(verb.Examples);
         Assert.All(verb.Examples, example =>
         {
             string[] words = [.. CommandLineParser.SplitCommandLine(example).SkipWhile(w => w.Contains('='))];
-            Assert.Equal(["t2r", name], words[..2]);
+            Assert.Equal(["t2r", .. names], words[..(names.Length + 1)]);
             Assert.Empty(ParseMistakes.Of(CommandLine.Create().Parse(words[1..])));
         });
     }
@@ -74,6 +75,7 @@ public class CommandLineTests
     [InlineData("doctor --jsn", "'--jsn' is not an option of `t2r doctor`; did you mean '--json'?")]
     [InlineData("doctor --frob", "'--frob' is not an option of `t2r doctor`; its options: --json, --help")]
     [InlineData("doctor a", "'a' is one argument too many for `t2r doctor`")]
+    [InlineData("bench gsa --lenght=9", "'--lenght=9' is not an option of `t2r bench gsa`; did you mean '--length'?")]
     [InlineData("frobnicate --help", "'frobnicate' is not a verb of t2r")]
     public void A_mistake_is_named_with_what_was_meant(string line, string expected) =>
         Assert.StartsWith(expected, Assert.Single(ParseMistakes.Of(CommandLine.Create().Parse(line))));
@@ -97,4 +99,11 @@ public class CommandLineTests
         var root = new RootCommand { new Command("generate") { new Argument<string>("MODEL"), new Option<string>("--prompt") } };
         Assert.Empty(ParseMistakes.Of(root.Parse(["generate", "m", "--prompt", "- a list"])));
     }
+
+    // Verbs within verbs by all their names: "bench gsa".
+    private static IEnumerable<string> Paths(Command command, IEnumerable<string> above) => command.Subcommands.SelectMany(c =>
+    {
+        string[] names = [.. above, c.Name];
+        return Paths(c, names).Prepend(string.Join(' ', names));
+    });
 }

@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using T2R.Data;
+using T2R.Interop;
+using T2R.Interop.Cuda;
+using T2R.Models;
+using T2R.Training;
+using static TorchSharp.torch;
+
+namespace T2R.Bench;
+
+/// <summary>Times whole training steps from random weights on random ids: forward, backward, clipping and the optimizer, at the options' peak learning rate.</summary>
+public static class TrainingBench
+{
+    /// <summary>How near <see cref="Check"/> wants them.</summary>
+    public static AgreementBar Bar => GradientCheck.Bar;
+
+    /// <summary>Loss and gradients of a step of a small model with the same mixers, as far as they are trained, against fp32 on the CPU.</summary>
+    /// <param name="setup">The training.</param>
+    /// <exception cref="WrongResultException">One is too far off.</exception>
+    public static IReadOnlyDictionary<string, Agreement> Check(TrainingSetup setup)
+    {
+        ArgumentNullException.ThrowIfNull(setup);
+        var agreements = GradientCheck.Run(GradientCheck.Small(setup.Config), setup.Options, setup.Device, setup.Dtype);
+        Bar.Require(agreements);
+        return agreements;
+    }
+
+    /// <summary>Runs some steps.</summary>
+    /// <param name="setup">The training.</param>
+    /// <param name="steps">How many, at least 1; the first two are left out of the median.</param>
+    /// <param name="stepped">Hears of each.</param>
+    /// <exception cref="WrongResultException">A loss is not finite.</exception>
+    public static TrainingBenchResult Run(TrainingSetup setup, int steps, Action<TrainingBenchStep>? stepped = null)
+    {
+        ArgumentNullException.ThrowIfNull(setup);
+        ArgumentOutOfRangeException.ThrowIfLessThan(steps, 1);
+        using var model = Draw(setup.Adapted, setup);
+        using var teacher = setup.Teacher is null ? null : Draw(setup.Teacher, setup);
+        using var gradients = new Gradients();
+        var inputs = new TrainingInputs(model, new TokenStream([1, 2, 3], beginId: 1), Teacher: teacher);
+        using var stage = new StageRun(setup.Stage, setup.Options, inputs, gradients, setup.Memory.RecordedBlocks);
+        var done = new List<TrainingBenchStep>();
+        double norm = 0;
+        while (done.Count < steps)
+        {
+            var watch = Stopwatch.StartNew();
+            double loss = Step(setup, stage, gradients, ref norm);
+            bool onCard = setup.Device.type == TorchSharp.DeviceType.CUDA;
+            if (onCard)
+            {
+                CudaStream.Torch.Synchronize();
+            }
+
+            done.Add(new TrainingBenchStep(watch.Elapsed.TotalSeconds, loss, onCard ? CudaMemory.Now().Used : 0, ProcessMemory.Now().Resident));
+            if (!double.IsFinite(loss))
+            {
+                throw new WrongResultException($"the loss of step {done.Count} is {loss}: such steps are not worth timing");
+            }
+
+            stepped?.Invoke(done[^1]);
+        }
+
+        return new TrainingBenchResult(done, setup.Options.TokensPerStep, stage.Flow.PeakBytes);
+    }
+
+    // As Trainer's: where weights step in the backward, clipping goes by the norm of the step before.
+    private static double Step(TrainingSetup setup, StageRun stage, Gradients gradients, ref double norm)
+    {
+        using var scope = NewDisposeScope();
+        var options = setup.Options;
+        double learningRate = options.Optimizer.LearningRate;
+        if (stage.Flow.StepsInBackward)
+        {
+            stage.Optimizer.BeginStep(learningRate, Clip(norm));
+        }
+
+        var losses = new List<StepLoss>();
+        for (int i = 0; i < options.AccumulationSteps; i++)
+        {
+            var ids_BT = randint(2, setup.Config.VocabularySize, [options.MicroBatchSize, options.WindowLength], ScalarType.Int64, setup.Device);
+            using var batch = new Batch(ids_BT, ids_BT.eq(1));
+            losses.Add(stage.Loss.Backward(batch, 1.0 / options.AccumulationSteps));
+        }
+
+        norm = stage.Flow.Norm();
+        if (!stage.Flow.StepsInBackward)
+        {
+            stage.Optimizer.BeginStep(learningRate, Clip(norm));
+            stage.Optimizer.Update(gradients);
+            gradients.Clear();
+        }
+
+        stage.Optimizer.EndStep();
+        stage.Flow.Sample();
+        double loss = StepLoss.Mean(losses).Loss;
+        losses.ForEach(l => l.Dispose());
+        return loss;
+
+        double Clip(double of) => options.ClipNorm > 0 && of > options.ClipNorm ? options.ClipNorm / of : 1;
+    }
+
+    // Drawn on the device: billions of numbers that need not be the same elsewhere.
+    private static CausalLM Draw(ModelConfig config, TrainingSetup setup) => new(config, new WeightSet(config, spec => spec.IsNorm
+        ? ones([.. spec.Shape], ScalarType.Float32, setup.Device)
+        : empty([.. spec.Shape], setup.Dtype, setup.Device).normal_(0, 0.02)));
+}

@@ -1,0 +1,37 @@
+using T2R.Models;
+using static TorchSharp.torch;
+
+namespace T2R.Bench;
+
+/// <summary>
+/// Random weights as large as those of trained models: each product keeps the size of what it reads, norms differ from 1, gates are open and shut. Where gradients are
+/// compared these matter: of weights as small as a new model's, a bf16's rounding would show in nothing.
+/// </summary>
+internal static class TypicalWeights
+{
+    /// <summary>Draws them; every matrix is of numbers that bf16 has, whatever its type.</summary>
+    /// <param name="config">The shape.</param>
+    /// <param name="device">Where they are to lie.</param>
+    /// <param name="dtype">Of the matrices; norms are fp32.</param>
+    public static WeightSet Draw(ModelConfig config, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(1, CPU);
+        return new WeightSet(config, spec =>
+        {
+            using var inner = NewDisposeScope();
+            var drawn = empty([.. spec.Shape], ScalarType.Float32).normal_(0, spec.IsNorm ? 0.2 : Deviation(spec), generator);
+            return (spec.IsNorm ? (drawn + 1).to(device) : drawn.to(ScalarType.BFloat16).to(dtype).to(device)).MoveToOuterDisposeScope();
+        });
+    }
+
+    // Gate logits of deviation 4, others of 1; what goes into the residual stream is smaller than the stream.
+    private static double Deviation(WeightSpec spec)
+    {
+        double unit = 1 / Math.Sqrt(spec.Shape[1]);
+        return spec.Name == WeightLayout.Embedding ? 1
+            : spec.Name.EndsWith("f_proj.weight", StringComparison.Ordinal) ? 4 * unit
+            : spec.Name.EndsWith("o_proj.weight", StringComparison.Ordinal) || spec.Name.EndsWith("down_proj.weight", StringComparison.Ordinal) ? 0.5 * unit
+            : unit;
+    }
+}
