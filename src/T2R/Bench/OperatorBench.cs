@@ -39,7 +39,7 @@ public static class OperatorBench
         var lines = new List<BenchLine>
         {
             Line("forward", shape.ForwardBytes, shape.ForwardOperations, () => Forward(inputs)),
-            Line("forward + backward", shape.ForwardBytes + shape.BackwardBytes, shape.ForwardOperations + shape.BackwardOperations, () => Both(inputs)),
+            Line("forward + backward", shape.ForwardBytes + shape.BackwardBytes, shape.ForwardOperations + shape.BackwardOperations, () => Array.ForEach(Both(inputs), t => t.Dispose())),
         };
         report("timing the tensor form");
         lines.Add(Line("forward, tensors", shape.ForwardBytes, shape.ForwardOperations, () => TensorForward(inputs), least: 3));
