@@ -51,7 +51,9 @@ public static class TrainingBench
                 CudaStream.Torch.Synchronize();
             }
 
-            done.Add(new TrainingBenchStep(watch.Elapsed.TotalSeconds, loss, onCard ? CudaMemory.Now().Used : 0, ProcessMemory.Now().Resident));
+            double seconds = watch.Elapsed.TotalSeconds;
+            GC.Collect();
+            done.Add(new TrainingBenchStep(seconds, loss, onCard ? CudaMemory.Now().Used : 0, ProcessMemory.Now().Resident));
             if (!double.IsFinite(loss))
             {
                 throw new WrongResultException($"the loss of step {done.Count} is {loss}: such steps are not worth timing");
