@@ -17,7 +17,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     /// <param name="gate">Logits with the maps, bf16; otherwise the log forget gate, fp32; [B, T, Hkv, M].</param>
     /// <param name="maps">Whether q, k, v and gate are what comes before the maps.</param>
     internal static bool Takes(Tensor q, Tensor k, Tensor v, Tensor gate, bool maps) =>
-        Array.TrueForAll([q, k, v], x => x.device_type == DeviceType.CUDA && x.dtype == ScalarType.BFloat16)
+        Array.TrueForAll([q, k, v], CudaUnits.Fits)
         && gate.dtype == (maps ? ScalarType.BFloat16 : ScalarType.Float32)
         && CudaKernels.Of(q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
 
