@@ -61,7 +61,7 @@ public class OutOfMemoryTests
         {
         }
 
-        public void Warned(string sentence) => Assert.Fail(sentence);
+        public void Warned(string sentence) => Assert.Contains("as tensor operators", sentence, StringComparison.Ordinal);
 
         public void Dispose() => _taken.ForEach(t => t.Dispose());
     }

@@ -97,6 +97,6 @@ public class TrainingTests
         {
         }
 
-        public void Warned(string sentence) => Assert.Fail(sentence);
+        public void Warned(string sentence) => Assert.Contains("as tensor operators", sentence, StringComparison.Ordinal);
     }
 }

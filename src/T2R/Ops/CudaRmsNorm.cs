@@ -8,8 +8,10 @@ namespace T2R.Ops;
 /// <summary>The rows of <see cref="RmsNorm"/> on a card in bf16, by the kernels of <c>RmsNorm.cu</c> for one width: one pass each way.</summary>
 internal sealed class CudaRmsNorm
 {
+    /// <summary>The widest row: a block has one in its registers, and in the backward its share of dw.</summary>
+    public const long MostWidth = 8192;
+
     private const string File = "Ops/RmsNorm.cu";
-    private const long MostWidth = 8192; // a block has a row in its registers, and in the backward its share of dw
     private const int SumThreads = 256, SumColumns = 32;
     private static readonly ConcurrentDictionary<(long Width, bool Silu), Lazy<CudaRmsNorm?>> Loaded = new();
     private readonly CudaModule _module;
@@ -22,10 +24,13 @@ internal sealed class CudaRmsNorm
         _multiprocessors = CudaDevice.All()[0].Multiprocessors;
     }
 
+    /// <summary>Whether there are kernels for rows of a width.</summary>
+    public static bool Fits(long width) => width <= MostWidth && width % CudaUnits.Numbers == 0;
+
     /// <summary>The kernels for some rows; null where there are none.</summary>
     /// <param name="x_ND">The rows.</param>
     /// <param name="silu">Whether u is silu(x).</param>
-    public static CudaRmsNorm? Of(Tensor x_ND, bool silu) => CudaUnits.Fits(x_ND) && x_ND.shape[1] is var width and <= MostWidth && width % CudaUnits.Numbers == 0
+    public static CudaRmsNorm? Of(Tensor x_ND, bool silu) => CudaUnits.Fits(x_ND) && x_ND.shape[1] is var width && Fits(width)
         ? Loaded.GetOrAdd((width, silu), k => new Lazy<CudaRmsNorm?>(() => Load((int)k.Width, k.Silu))).Value
         : null;
 

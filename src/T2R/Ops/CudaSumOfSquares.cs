@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using T2R.Interop.Cuda;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace T2R.Ops;
@@ -14,7 +13,7 @@ internal static class CudaSumOfSquares
     private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SumOfSquares.cu"));
 
     /// <summary>Whether the kernels can read a tensor.</summary>
-    public static bool Takes(Tensor x) => x.device_type == DeviceType.CUDA && x.dtype is ScalarType.BFloat16 or ScalarType.Float32 && Module.Value is not null;
+    public static bool Takes(Tensor x) => CudaUnits.IsOnCard(x) && x.dtype is ScalarType.BFloat16 or ScalarType.Float32 && Module.Value is not null;
 
     /// <inheritdoc cref="SumOfSquares.Of" />
     public static Tensor Of(IReadOnlyCollection<Tensor> tensors)

@@ -10,10 +10,13 @@ internal static class CudaSwiGlu
     private const int Threads = 256;
     private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SwiGlu.cu"));
 
+    /// <summary>Whether there are kernels for a and b of a width.</summary>
+    public static bool Fits(long inner) => inner % CudaUnits.Numbers == 0;
+
     /// <summary>Whether the kernels can take a call.</summary>
     /// <param name="x">a, or what it is made of.</param>
     /// <param name="inner">Width of a and b, I.</param>
-    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && inner % CudaUnits.Numbers == 0 && Module.Value is not null;
+    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && Fits(inner) && Module.Value is not null;
 
     /// <summary>h = silu(a) ⊙ b.</summary>
     /// <param name="gate">a, dense.</param>

@@ -11,33 +11,45 @@ internal static class CudaUnits
     /// <summary>Numbers of a unit.</summary>
     public const int Numbers = 8;
 
-    /// <summary>Whether such a kernel can read a tensor, were there one.</summary>
-    public static bool Fits(Tensor x) => x.device_type == DeviceType.CUDA && x.dtype == ScalarType.BFloat16;
+    private static readonly Lazy<string?> WhyNone = new(FindLack);
 
-    /// <summary>A file's kernels for the card; null where it has no arithmetic in bf16, or there is no compiler.</summary>
+    /// <summary>Why there are no kernels of bf16 numbers on this machine's first card, which is there; null when there are.</summary>
+    public static string? Lack => WhyNone.Value;
+
+    /// <summary>Whether a tensor lies where kernels run: on the first card alone, whose context they are loaded in.</summary>
+    public static bool IsOnCard(Tensor x) => x is { device_type: DeviceType.CUDA, device_index: 0 };
+
+    /// <summary>Whether such a kernel can read a tensor, were there one.</summary>
+    public static bool Fits(Tensor x) => IsOnCard(x) && x.dtype == ScalarType.BFloat16;
+
+    /// <summary>A file's kernels for the card; null where there are none, as <see cref="Lack"/> says.</summary>
     /// <param name="file">As <see cref="CudaModule.Of"/> takes it.</param>
     /// <param name="definitions">Likewise.</param>
     /// <exception cref="InvalidOperationException">It does not compile; holds the compiler's words.</exception>
-    public static CudaModule? Load(string file, params string[] definitions)
-    {
-        if (CudaDevice.All()[0].ComputeCapability.Major < 8)
-        {
-            return null;
-        }
-
-        try
-        {
-            return CudaModule.Of(file, definitions);
-        }
-        catch (DllNotFoundException)
-        {
-            return null;
-        }
-    }
+    public static CudaModule? Load(string file, params string[] definitions) => Lack is null ? CudaModule.Of(file, definitions) : null;
 
     /// <summary>The same numbers one after the other, from an address that is a multiple of 16 bytes on; a copy only where they do not lie so.</summary>
     public static Tensor Dense(Tensor x) => !x.is_contiguous() ? x.contiguous() : Address(x) % 16 == 0 ? x : x.clone();
 
     /// <summary>Where a tensor's numbers begin.</summary>
     public static nint Address(Tensor x) => TensorMemory.DataPointer(x);
+
+    private static string? FindLack()
+    {
+        var card = CudaDevice.All()[0];
+        if (card.ComputeCapability.Major < 8)
+        {
+            return $"{card.Name} has compute capability {card.ComputeCapability}, and they need 8.0";
+        }
+
+        try
+        {
+            _ = Nvrtc.Version;
+            return null;
+        }
+        catch (DllNotFoundException e)
+        {
+            return e.Message;
+        }
+    }
 }

@@ -51,7 +51,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         var (x_ND, dy_ND) = (x.reshape(-1, width), gradients[0]!.reshape(-1, width));
 
         // Of a leaf that has a gradient already, such as a residual stream whose own came past the norm: added in the same pass, where it lies.
-        using var past = x.is_leaf && x.grad is { } sum && sum.is_contiguous() && sum.dtype == x.dtype ? sum : null;
+        using var past = x.requires_grad && x.is_leaf && x.grad is { } sum && sum.is_contiguous() && sum.dtype == x.dtype ? sum : null;
         var dx_ND = past is null ? empty(x_ND.shape, x.dtype, x.device) : past.view(-1, width);
         foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], width, CudaRmsNorm.Of(x_ND, silu) is null ? ChunkElements : long.MaxValue))
         {

@@ -63,7 +63,7 @@ public sealed class RecipePlan : IDisposable
     public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
 
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
-    public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null)];
+    public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null), .. Card is null ? [] : MissingKernels.OfShape(Config, Dtype)];
 
     /// <summary>What training is going to hold.</summary>
     public MemoryPlan Memory => Shape.Memory;

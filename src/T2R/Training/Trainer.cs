@@ -1,5 +1,6 @@
 using T2R.Data;
 using T2R.Evaluation;
+using T2R.Models;
 using T2R.Training.Memory;
 using static TorchSharp.torch;
 
@@ -123,7 +124,10 @@ public sealed class Trainer : IDisposable
         }
 
         _report = new TrainingReport(_options, _folder, _state, _observers, _progress);
-        warnings.Concat(IdleOptions.In(_options, _inputs.Model.Config, _heldOut is not null, _inputs.Model.Device.type == TorchSharp.DeviceType.CUDA)).ToList().ForEach(_report.Warned);
+        var model = _inputs.Model;
+        warnings.AddRange(IdleOptions.In(_options, model.Config, _heldOut is not null, model.Device.type == TorchSharp.DeviceType.CUDA));
+        warnings.AddRange(MissingKernels.On(model.Config, model.Weights[WeightLayout.Embedding].dtype, model.Device));
+        warnings.ForEach(_report.Warned);
         if (_state.Step == 0)
         {
             Evaluate();

@@ -67,6 +67,18 @@ public class RmsNormTests
     }
 
     [Fact]
+    public void A_gradient_of_what_needs_none_any_more_stays_as_it_is()
+    {
+        using var scope = NewDisposeScope();
+        var (x, weight) = (randn(9, 64).requires_grad_(), ones(64).requires_grad_());
+        x.grad = ones(9, 64);
+        x.requires_grad_(false);
+        Autograd.Backward([RmsNorm.Apply(x, weight, 1e-3)], [randn(9, 64)]);
+        Assert.True(x.grad!.equal(ones(9, 64)).all().item<bool>());
+        Assert.NotNull(weight.grad);
+    }
+
+    [Fact]
     public void A_row_of_zeros_gives_zeros()
     {
         using var scope = NewDisposeScope();

@@ -1,3 +1,4 @@
+using T2R.Interop;
 using T2R.Ops;
 using Xunit;
 using static TorchSharp.torch;
@@ -6,6 +7,27 @@ namespace T2R.Tests.Ops;
 
 public class SwiGluTests
 {
+    [Fact]
+    public void A_backward_that_fails_leaves_no_gradient_of_a_weight_behind()
+    {
+        using var scope = NewDisposeScope();
+        var (x, norm, gate, down) = (randn(6, 4).requires_grad_(), ones(4), randn(8, 4).requires_grad_(), randn(4, 8).requires_grad_());
+        using var tape = Tape.Record();
+        tape.Keep(randn(6, 8));
+        tape.Keep(randn(6, 8));
+        tape.Rewind();
+
+        // Of another width than b, which is found out when the weights' gradients are made.
+        var y = SwiGlu.Apply(x, norm, 1e-5, gate, randn(7, 4), down, tape);
+        long before = Tensor.TotalCount;
+        using (NewDisposeScope())
+        {
+            Assert.ThrowsAny<Exception>(() => Autograd.Backward([y], [randn(6, 4)]));
+        }
+
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
     private const double Epsilon = 1e-3;
 
     [Theory]

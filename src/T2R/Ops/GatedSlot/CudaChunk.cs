@@ -17,7 +17,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     /// <param name="gate">Logits with the maps, bf16; otherwise the log forget gate, fp32; [B, T, Hkv, M].</param>
     /// <param name="maps">Whether q, k, v and gate are what comes before the maps.</param>
     internal static bool Takes(Tensor q, Tensor k, Tensor v, Tensor gate, bool maps) =>
-        Array.TrueForAll([q, k, v], x => x.device_type == DeviceType.CUDA && x.dtype == ScalarType.BFloat16)
+        Array.TrueForAll([q, k, v], CudaUnits.Fits)
         && gate.dtype == (maps ? ScalarType.BFloat16 : ScalarType.Float32)
         && CudaKernels.Of(q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
 
@@ -70,12 +70,12 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
         var x = new Inputs(saved[0]!, saved[1]!, saved[2]!, saved[3], saved[4]!, saved[5], (double?)context.get_data(nameof(Inputs.Normalizer)));
         var (states, decays) = (saved[6]!, saved[7]!);
         Tensor Of(Tensor like) => torch.empty(like.shape, like.dtype, like.device);
-        var output = gradients[0]?.contiguous() ?? torch.zeros([.. x.Queries.shape[..3], x.Values.shape[3]], ScalarType.BFloat16, x.Queries.device);
+        var output = Dense(gradients[0]) ?? torch.zeros([.. x.Queries.shape[..3], x.Values.shape[3]], ScalarType.BFloat16, x.Queries.device);
         var (lastKeys, lastValues) = (gradients[1], gradients[2]);
         if (lastKeys is not null || lastValues is not null)
         {
-            lastKeys = lastKeys?.contiguous() ?? torch.zeros(x.KeysState, ScalarType.Float32, x.Queries.device);
-            lastValues = lastValues?.contiguous() ?? torch.zeros(x.ValuesState, ScalarType.Float32, x.Queries.device);
+            lastKeys = Dense(lastKeys) ?? torch.zeros(x.KeysState, ScalarType.Float32, x.Queries.device);
+            lastValues = Dense(lastValues) ?? torch.zeros(x.ValuesState, ScalarType.Float32, x.Queries.device);
         }
 
         var (dq, dk, dv, dGate) = (Of(x.Queries), Of(x.Keys), Of(x.Values), Of(x.Gate));
@@ -112,6 +112,22 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
         return [dq, dk, dv, dWrite, dGate, hasFirst ? dFirstKeys : null, hasFirst ? dFirstValues : null, null, null, null];
     }
 
+    /// <summary>
+    /// What the kernels can read, [B, T, H, D]: a token's heads side by side and 16 bytes aligned, sequences one after the other. A slice of a wider projection is that as well; of
+    /// anything else a copy. (<c>contiguous()</c> makes none where one axis of length 1 has a stride of its own, nor where all begins at an odd address.)
+    /// </summary>
+    internal static Tensor ByToken(Tensor x)
+    {
+        long[] strides = x.stride();
+        bool isDense = strides[3] == 1 && strides[2] == x.shape[3] && (x.shape[0] == 1 || strides[0] == strides[1] * x.shape[1]);
+        bool isAligned = strides[1] * x.element_size() % 16 == 0 && TensorMemory.DataPointer(x) % 16 == 0;
+        return isDense && isAligned ? x : Copy(x);
+    }
+
+    private static Tensor Copy(Tensor x) => torch.empty(x.shape, x.dtype, x.device).copy_(x);
+
+    private static Tensor? Dense(Tensor? tensor) => tensor is null ? null : CudaUnits.Dense(tensor);
+
     private static nint Address(Tensor? tensor) => tensor is null ? 0 : TensorMemory.DataPointer(tensor);
 
     private static Results Forward(Inputs x, Tensor? firstKeys, Tensor? firstValues)
@@ -126,8 +142,8 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
             torch.empty(x.ValuesState, ScalarType.Float32, device),
             torch.empty([batch * heads, chunks, x.Kernels.StateLength], ScalarType.BFloat16, device),
             torch.empty([batch * heads, chunks, x.Gate.shape[3]], ScalarType.Float32, device));
-        firstKeys = firstKeys?.contiguous();
-        firstValues = firstValues?.contiguous();
+        firstKeys = Dense(firstKeys);
+        firstValues = Dense(firstValues);
         var arguments = x.Arguments(results.States, results.Decays) with
         {
             FirstKeys = Address(firstKeys),
@@ -149,7 +165,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
                 (ByToken(q), ByToken(k), ByToken(v), write is null ? null : ByToken(write), ByToken(gate), documentStarts?.contiguous(), normalizer);
             if (Write is not null && Write.stride(1) != Gate.stride(1))
             {
-                (Write, Gate) = (Write.contiguous(), Gate.contiguous());
+                (Write, Gate) = (Copy(Write), Copy(Gate));
             }
         }
 
@@ -193,15 +209,6 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
             Groups = checked((int)(Queries.shape[2] / Keys.shape[2])),
             Rate = (float)(1 / (Normalizer ?? 1)),
         };
-
-        // A token's heads side by side and 16 bytes aligned, sequences one after the other: a slice of a wider projection is that as well.
-        private static Tensor ByToken(Tensor x)
-        {
-            long[] strides = x.stride();
-            bool isDense = strides[3] == 1 && strides[2] == x.shape[3] && (x.shape[0] == 1 || strides[0] == strides[1] * x.shape[1]);
-            bool isAligned = strides[1] * x.element_size() % 16 == 0 && TensorMemory.DataPointer(x) % 16 == 0;
-            return isDense && isAligned ? x : x.contiguous();
-        }
     }
 
     /// <summary>Output [B, T, H, V]; the state after the last token; and for the backward the states before each chunk with their decays.</summary>

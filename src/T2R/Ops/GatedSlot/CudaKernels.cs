@@ -15,23 +15,16 @@ internal sealed class CudaKernels
     private CudaKernels(long keyDim, long valueDim, long slots, bool maps)
     {
         StateLength = slots * (keyDim + valueDim);
-        var device = CudaDevice.All()[0];
-        Lack = Unfit(keyDim, valueDim, slots) ?? (device.ComputeCapability.Major < 8 ? $"{device.Name} has compute capability {device.ComputeCapability}, and they need 8.0" : null);
+        Lack = Unfit(keyDim, valueDim, slots) ?? CudaUnits.Lack;
         if (Lack is not null)
         {
             return;
         }
 
-        try
-        {
-            _module = CudaModule.Of(File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={device.SharedMemory}");
-            _sharedBytes = _module.Constants("gsa_shared");
-            Lack = _sharedBytes.Max() > device.SharedMemory ? $"heads of {keyDim} and {valueDim} with {slots} slots need {_sharedBytes.Max()} bytes of shared memory a block, where the card has {device.SharedMemory}" : null;
-        }
-        catch (DllNotFoundException e)
-        {
-            Lack = e.Message;
-        }
+        int most = CudaDevice.All()[0].SharedMemory;
+        _module = CudaModule.Of(File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={most}");
+        _sharedBytes = _module.Constants("gsa_shared");
+        Lack = _sharedBytes.Max() > most ? $"heads of {keyDim} and {valueDim} with {slots} slots need {_sharedBytes.Max()} bytes of shared memory a block, where the card has {most}" : null;
     }
 
     /// <summary>Why there are no kernels for this shape; null when there are.</summary>
@@ -76,7 +69,6 @@ internal sealed class CudaKernels
         Launch("gsa_scan_backward", ScanBlocks(arguments), 0, arguments);
         Launch("gsa_columns_backward", Blocks(arguments), _sharedBytes[3], arguments);
     }
-
 
     private static int Blocks(in CudaArguments arguments) => checked(arguments.Batch * arguments.Heads * (int)Chunks(arguments.Length));
 

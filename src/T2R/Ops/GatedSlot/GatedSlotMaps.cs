@@ -21,9 +21,11 @@ public static class GatedSlotMaps
     /// <param name="slotsAtOnce">How many slots, of all tokens and heads, the chunk form of tensors may take at once: its memory, and on a card its speed.</param>
     /// <param name="tape">Keeps or gives what the chunk form makes of tensors; null for neither.</param>
     /// <returns>The output [B, T, H, V] in v's type, and the state after the last token.</returns>
+    /// <exception cref="ArgumentException">A shape, a type or a device does not fit the others.</exception>
     public static (Tensor Output, GatedSlotState Final) Apply(
         GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState? initial = null, Tensor? documentStarts = null, long? slotsAtOnce = null, Tape? tape = null)
     {
+        GatedSlotOperator.Check(q, k, v, ("f", f), null, initial, documentStarts);
         using var scope = torch.NewDisposeScope();
         if (form == GatedSlotForm.Chunk && CudaChunk.Takes(q, k, v, f, maps: true))
         {

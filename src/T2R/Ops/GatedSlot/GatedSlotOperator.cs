@@ -23,13 +23,13 @@ public static class GatedSlotOperator
     /// <param name="initial">State before the first token; null means zeros.</param>
     /// <param name="documentStarts">bool [B, T]: at a true the state is forgotten (decay 0) and the token is written as ever; null means nowhere.</param>
     /// <returns>The output [B, T, H, V] in v's type, and the state after the last token.</returns>
-    /// <exception cref="ArgumentException">A shape or a type does not fit the others.</exception>
+    /// <exception cref="ArgumentException">A shape, a type or a device does not fit the others.</exception>
     public static (Tensor Output, GatedSlotState Final) Apply(
         GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial = null, Tensor? documentStarts = null)
     {
-        Check(q, k, v, s, g, initial, documentStarts);
+        Check(q, k, v, ("s", s), ("g", g), initial, documentStarts);
         using var scope = torch.NewDisposeScope();
-        if (form == GatedSlotForm.Chunk && CudaChunk.Takes(q, k, v, g, maps: false))
+        if (form == GatedSlotForm.Chunk && s.dtype == ScalarType.Float32 && CudaChunk.Takes(q, k, v, g, maps: false))
         {
             return Moved(CudaChunk.Apply(q, k, v, s, g, normalizer: null, initial, documentStarts));
         }
@@ -49,14 +49,24 @@ public static class GatedSlotOperator
     internal static (Tensor Output, GatedSlotState Final) Moved((Tensor Output, GatedSlotState Final) x) =>
         (x.Output.MoveToOuterDisposeScope(), new GatedSlotState(x.Final.Keys.MoveToOuterDisposeScope(), x.Final.Values.MoveToOuterDisposeScope()));
 
-    private static void Check(Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial, Tensor? documentStarts)
+    /// <summary>Refuses what does not fit together, before a kernel reads past its end.</summary>
+    /// <param name="q">As <see cref="Apply"/> takes it, and so on.</param>
+    /// <param name="k">k.</param>
+    /// <param name="v">v.</param>
+    /// <param name="gate">What says how many slots there are, with its name: s, or the logits that it is made of.</param>
+    /// <param name="other">What has that shape too; null for nothing.</param>
+    /// <param name="initial">The initial state.</param>
+    /// <param name="documentStarts">Where documents start.</param>
+    /// <exception cref="ArgumentException">A shape, a type or a device does not fit the others.</exception>
+    internal static void Check(
+        Tensor q, Tensor k, Tensor v, (string Name, Tensor Tensor) gate, (string Name, Tensor Tensor)? other, GatedSlotState? initial, Tensor? documentStarts)
     {
-        if (q.dim() != 4 || k.dim() != 4 || v.dim() != 4 || s.dim() != 4)
+        if (q.dim() != 4 || k.dim() != 4 || v.dim() != 4 || gate.Tensor.dim() != 4)
         {
-            throw new ArgumentException($"q, k, v and s need 4 dimensions, found {q.dim()}, {k.dim()}, {v.dim()} and {s.dim()}");
+            throw new ArgumentException($"q, k, v and {gate.Name} need 4 dimensions, found {q.dim()}, {k.dim()}, {v.dim()} and {gate.Tensor.dim()}");
         }
 
-        var (batch, length, keyValueHeads, keyDim, valueDim, slots) = (q.shape[0], q.shape[1], k.shape[2], q.shape[3], v.shape[3], s.shape[3]);
+        var (batch, length, keyValueHeads, keyDim, valueDim, slots) = (q.shape[0], q.shape[1], k.shape[2], q.shape[3], v.shape[3], gate.Tensor.shape[3]);
         if (length == 0)
         {
             throw new ArgumentException("there must be at least one token");
@@ -67,10 +77,27 @@ public static class GatedSlotOperator
             throw new ArgumentException($"{q.shape[2]} query heads are not a multiple of {keyValueHeads} key-value heads");
         }
 
+        void Expect(string name, Tensor tensor, ReadOnlySpan<long> shape)
+        {
+            if (!tensor.shape.AsSpan().SequenceEqual(shape))
+            {
+                throw new ArgumentException($"{name} has shape [{string.Join(", ", tensor.shape)}], expected [{string.Join(", ", shape.ToArray())}]");
+            }
+
+            if (tensor.device_type != q.device_type || tensor.device_index != q.device_index)
+            {
+                throw new ArgumentException($"{name} is on {tensor.device}, and q on {q.device}");
+            }
+        }
+
         Expect("k", k, [batch, length, keyValueHeads, keyDim]);
         Expect("v", v, [batch, length, keyValueHeads, valueDim]);
-        Expect("s", s, [batch, length, keyValueHeads, slots]);
-        Expect("g", g, [batch, length, keyValueHeads, slots]);
+        Expect(gate.Name, gate.Tensor, [batch, length, keyValueHeads, slots]);
+        if (other is var (name, tensor))
+        {
+            Expect(name, tensor, [batch, length, keyValueHeads, slots]);
+        }
+
         if (initial is not null)
         {
             Expect("the initial state's Keys", initial.Keys, [batch, keyValueHeads, keyDim, slots]);
@@ -92,12 +119,4 @@ public static class GatedSlotOperator
     }
 
     internal static ScalarType StateType(Tensor v) => v.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-
-    private static void Expect(string name, Tensor tensor, ReadOnlySpan<long> shape)
-    {
-        if (!tensor.shape.AsSpan().SequenceEqual(shape))
-        {
-            throw new ArgumentException($"{name} has shape [{string.Join(", ", tensor.shape)}], expected [{string.Join(", ", shape.ToArray())}]");
-        }
-    }
 }

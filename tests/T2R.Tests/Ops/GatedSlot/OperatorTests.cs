@@ -39,6 +39,22 @@ public class OperatorTests
     }
 
     [Fact]
+    public void Wrong_shapes_before_the_maps_are_named()
+    {
+        using var scope = torch.NewDisposeScope();
+
+        // In fp64, which no kernel takes: what runs in segments would see a short tensor's part alone.
+        Tensor Zeros(params long[] shape) => torch.zeros(shape, ScalarType.Float64);
+        string Message(Tensor q, Tensor k, Tensor f, GatedSlotState? initial = null) =>
+            Assert.Throws<ArgumentException>(() => GatedSlotMaps.Apply(GatedSlotForm.Chunk, q, k, k, f, 16, initial)).Message;
+
+        Assert.Equal("there must be at least one token", Message(Zeros(1, 0, 4, 4), Zeros(1, 0, 2, 4), Zeros(1, 0, 2, 3)));
+        Assert.Equal("k has shape [1, 6, 2, 4], expected [1, 5, 2, 4]", Message(Zeros(1, 5, 4, 4), Zeros(1, 6, 2, 4), Zeros(1, 5, 2, 3)));
+        Assert.Equal("f has shape [1, 7, 2, 3], expected [1, 5, 2, 3]", Message(Zeros(1, 5, 4, 4), Zeros(1, 5, 2, 4), Zeros(1, 7, 2, 3)));
+        Assert.Equal("f is on meta, and q on cpu", Message(Zeros(1, 5, 4, 4), Zeros(1, 5, 2, 4), torch.zeros([1, 5, 2, 3], ScalarType.Float64, torch.META)));
+    }
+
+    [Fact]
     public void A_state_of_the_wrong_type_is_named()
     {
         using var scope = torch.NewDisposeScope();
