@@ -13,14 +13,14 @@ internal static class GradientCheck
     /// <summary>How near the gradients are to be: a bf16 has 8 bits, and most gradients are sums of what was rounded several times.</summary>
     public static AgreementBar Bar { get; } = new(MostError: 0.05, LeastCosine: 0.999);
 
-    /// <summary>A model small enough to be computed in fp32 on the CPU, with a larger one's first two mixers and adapters.</summary>
+    /// <summary>A model small enough to be computed in fp32 on the CPU, with two of a larger one's mixers, one of each kind that it has, and its adapters.</summary>
     public static ModelConfig Small(ModelConfig config) => config with
     {
         VocabularySize = Vocabulary,
         HiddenSize = HiddenSize,
         IntermediateSize = IntermediateSize,
         TieWordEmbeddings = false,
-        Mixers = [.. config.Mixers.Take(2)],
+        Mixers = [.. config.Mixers.DistinctBy(m => m.GetType()).Concat(config.Mixers).Take(2)],
     };
 
     /// <summary>Computes both, of <see cref="TypicalWeights"/> and random ids.</summary>

@@ -30,9 +30,14 @@ public sealed class Linear : SafeFunction<Linear>
         Tensor?[] kept = [.. weights.Select(_ => tape is { IsRecording: false } ? tape.Take() : null)];
         if (kept.Any(y => y is not null) || (is_grad_enabled() && (x.requires_grad || weights.Any(w => w.requires_grad))))
         {
-            var outputs = Call([x, kept, .. weights]);
-            Array.ForEach(kept, y => y?.Dispose());
-            return outputs;
+            try
+            {
+                return Call([x, kept, .. weights]);
+            }
+            finally
+            {
+                Array.ForEach(kept, y => y?.Dispose());
+            }
         }
 
         Tensor[] ys = [.. Outputs(x, weights, kept)];

@@ -28,6 +28,14 @@ public class TrainingBenchTests
         new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 4, Lora = new LoraConfig(4, 8, ["blocks.*.mixer.q_proj.weight"]) },
     ];
 
+    [Fact]
+    public void The_model_that_is_checked_has_a_mixer_of_each_kind()
+    {
+        var (slots, softmax) = (Config.Mixers[0], Config.Mixers[1]);
+        Assert.Equal([softmax, slots], GradientCheck.Small(Config with { Mixers = [softmax, softmax, slots] }).Mixers);
+        Assert.Equal([slots, slots], GradientCheck.Small(Config with { Mixers = [slots, slots, slots] }).Mixers);
+    }
+
     [Theory]
     [MemberData(nameof(Options))]
     public void Steps_begin_at_the_logarithm_of_the_vocabulary(TrainingOptions options)
