@@ -1,0 +1,46 @@
+using System.Diagnostics;
+using T2R.Tests.Checkpoints;
+using Xunit;
+
+namespace T2R.Tests.Ops;
+
+/// <summary>The card's kernels, compiled for the CPU by <c>tests/Emulator</c>, against their formulas in float64: arithmetic and reach, without a card.</summary>
+public class EmulatedKernelTests
+{
+    // The program, what the kernel is compiled for, and the program's arguments, which its README explains.
+    public static TheoryData<string, string, string> Cases => new()
+    {
+        { "gated_slot", "KEYS=64 VALUES=96 SLOTS=32 MAPS=0 MOST_SHARED=232448", "2 150 1 3 1 2" },
+        { "gated_slot", "KEYS=128 VALUES=128 SLOTS=64 MAPS=1 MOST_SHARED=101376", "1 130 1 4 1 0" },
+        { "gated_slot", "KEYS=64 VALUES=64 SLOTS=16 MAPS=0 MOST_SHARED=232448", "1 65 2 1 20 2" },
+        { "rms_norm", "WIDTH=256 THREADS=128 SILU=0", "37 4" },
+        { "rms_norm", "WIDTH=256 THREADS=128 SILU=1", "37 4" },
+        { "swiglu", "", "4096" },
+        { "cross_entropy", "", "5 1003" },
+        { "sum_of_squares", "", "5000 3" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Cases))]
+    public void A_kernel_gives_what_its_formulas_give(string program, string definitions, string arguments)
+    {
+        Assert.SkipUnless(HasCompiler(), "there is no g++");
+        using var folder = new TemporaryFolder();
+        string emulator = Path.Combine(Repository.Root, "tests", "Emulator"), built = folder[program];
+        string[] defined = [.. definitions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(d => $"-D{d}")];
+        Run("g++", ["-O2", "-std=c++17", "-w", $"-I{emulator}", $"-I{Path.Combine(Repository.Root, "src", "T2R")}", .. defined, Path.Combine(emulator, $"{program}.cpp"), "-o", built]);
+        Run(built, arguments.Split(' '));
+    }
+
+    private static bool HasCompiler() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Any(folder => File.Exists(Path.Combine(folder, "g++")));
+
+    private static void Run(string program, IEnumerable<string> arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{output}{error.Result}");
+    }
+}
