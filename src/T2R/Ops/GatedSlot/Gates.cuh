@@ -23,7 +23,7 @@ struct Gates
             if (token < place.count)
             {
                 read(a, place, token, g, s);
-                g = a.starts != nullptr && a.starts[place.row + token] != 0 ? 0.0f : fmaxf(g, MostForgotten);
+                g = a.starts != nullptr && a.starts[place.row + token] != 0 ? 0.0f : g < MostForgotten ? MostForgotten : g; // a NaN stays one
             }
 
             running += g;
