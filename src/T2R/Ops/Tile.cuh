@@ -25,14 +25,41 @@ __device__ __forceinline__ void as_left(unsigned (&a)[4], const float (&c0)[4], 
     a[3] = pack(c1[2], c1[3]);
 }
 
-// What rounding to those pairs took.
-__device__ __forceinline__ void rest_of(float (&c)[4], unsigned above, unsigned below)
+// c0, c1 += a b, with the right factors of two 8-column results.
+__device__ __forceinline__ void multiply(float (&c0)[4], float (&c1)[4], const unsigned (&a)[4], const unsigned (&b)[4])
 {
-    c[0] -= widen_low(above);
-    c[1] -= widen_high(above);
-    c[2] -= widen_low(below);
-    c[3] -= widen_high(below);
+    multiply(c0, a, b[0], b[1]);
+    multiply(c1, a, b[2], b[3]);
 }
+
+// Two neighbouring 8-column results as a left factor in two parts: rounded, and what rounding took.
+struct SplitLeft
+{
+    unsigned rounded[4], rest[4];
+
+    __device__ __forceinline__ SplitLeft(float (&c)[2][4])
+    {
+        as_left(rounded, c[0], c[1]);
+        subtract(c[0], rounded[0], rounded[1]);
+        subtract(c[1], rounded[2], rounded[3]);
+        as_left(rest, c[0], c[1]);
+    }
+
+    __device__ __forceinline__ void multiply_by(float (&c0)[4], float (&c1)[4], const unsigned (&b)[4]) const
+    {
+        multiply(c0, c1, rounded, b);
+        multiply(c0, c1, rest, b);
+    }
+
+private:
+    static __device__ __forceinline__ void subtract(float (&c)[4], unsigned above, unsigned below)
+    {
+        c[0] -= widen_low(above);
+        c[1] -= widen_high(above);
+        c[2] -= widen_low(below);
+        c[3] -= widen_high(below);
+    }
+};
 
 template <int D>
 struct Tile

@@ -82,8 +82,7 @@ struct Chunk
             {
                 unsigned b[4];
                 Tile<D>::right(b, state, n * 16, k * 16);
-                multiply(sum[2 * n], x[k], b[0], b[1]);
-                multiply(sum[2 * n + 1], x[k], b[2], b[3]);
+                multiply(sum[2 * n], sum[2 * n + 1], x[k], b);
             }
         }
 
@@ -100,28 +99,19 @@ struct Chunk
                 {
                     unsigned b[4];
                     Tile<D>::right(b, y, column * RowTile, k * 16);
-                    multiply(w[0], x[k], b[0], b[1]);
-                    multiply(w[1], x[k], b[2], b[3]);
+                    multiply(w[0], w[1], x[k], b);
                 }
 
-                rows.mask(w, column);
-                unsigned left[4], rest[4];
-                as_left(left, w[0], w[1]);
-                rest_of(w[0], left[0], left[1]);
-                rest_of(w[1], left[2], left[3]);
-                as_left(rest, w[0], w[1]);
+                rows.mask<false>(w, column);
+                SplitLeft left(w);
 #pragma unroll
                 for (int n = 0; n < SLOTS / 16; n++)
                 {
                     unsigned b[4];
                     Tile<SLOTS>::right_transposed(b, writes[0], column * RowTile, n * 16);
-                    multiply(sum[2 * n], left, b[0], b[1]);
-                    multiply(sum[2 * n + 1], left, b[2], b[3]);
-                    multiply(sum[2 * n], rest, b[0], b[1]);
-                    multiply(sum[2 * n + 1], rest, b[2], b[3]);
+                    left.multiply_by(sum[2 * n], sum[2 * n + 1], b);
                     Tile<SLOTS>::right_transposed(b, writes[1], column * RowTile, n * 16);
-                    multiply(sum[2 * n], left, b[0], b[1]);
-                    multiply(sum[2 * n + 1], left, b[2], b[3]);
+                    multiply(sum[2 * n], sum[2 * n + 1], left.rounded, b);
                 }
             }
         }
@@ -227,12 +217,11 @@ struct Chunk
                     {
                         unsigned b[4];
                         Tile<SLOTS>::right(b, written, column * RowTile, k * 16);
-                        multiply(w[0], left, b[0], b[1]);
-                        multiply(w[1], left, b[2], b[3]);
+                        multiply(w[0], w[1], left, b);
                     }
                 }
 
-                rows.mask(w, column);
+                rows.mask<false>(w, column);
                 as_left(weights[column], w[0], w[1]);
                 step(x, column, rows);
             }
@@ -258,8 +247,7 @@ struct Chunk
                 {
                     unsigned b[4];
                     Tile<D>::right_transposed(b, state, k * 16, n);
-                    multiply(o[2 * h], far[k], b[0], b[1]);
-                    multiply(o[2 * h + 1], far[k], b[2], b[3]);
+                    multiply(o[2 * h], o[2 * h + 1], far[k], b);
                 }
 
 #pragma unroll
@@ -269,8 +257,7 @@ struct Chunk
                     {
                         unsigned b[4];
                         Tile<D>::right_transposed(b, y, column * RowTile, n);
-                        multiply(o[2 * h], weights[column], b[0], b[1]);
-                        multiply(o[2 * h + 1], weights[column], b[2], b[3]);
+                        multiply(o[2 * h], o[2 * h + 1], weights[column], b);
                     }
                 }
             }

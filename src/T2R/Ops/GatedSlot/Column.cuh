@@ -49,8 +49,7 @@ struct Column
             {
                 unsigned b[4];
                 Tile<D>::right_transposed(b, gradient, k * 16, n * 16);
-                multiply(sum[2 * n], left, b[0], b[1]);
-                multiply(sum[2 * n + 1], left, b[2], b[3]);
+                multiply(sum[2 * n], sum[2 * n + 1], left, b);
             }
         }
 
@@ -64,8 +63,7 @@ struct Column
             {
                 unsigned b[4];
                 Tile<D>::right(b, gradient, n * 16, k * 16);
-                multiply(write[2 * n], left, b[0], b[1]);
-                multiply(write[2 * n + 1], left, b[2], b[3]);
+                multiply(write[2 * n], write[2 * n + 1], left, b);
             }
         }
 
@@ -136,8 +134,7 @@ struct Column
                 unsigned left[4], b[4];
                 Tile<SLOTS>::left(left, written, rows.tile * RowTile, k * 16);
                 Tile<SLOTS>::right(b, factors, row, k * 16);
-                multiply(weights[0], left, b[0], b[1]);
-                multiply(weights[1], left, b[2], b[3]);
+                multiply(weights[0], weights[1], left, b);
             }
 
 #pragma unroll
@@ -146,12 +143,11 @@ struct Column
                 unsigned left[4], b[4];
                 Tile<D>::left(left, y, rows.tile * RowTile, k * 16);
                 Tile<D>::right(b, x, row, k * 16);
-                multiply(products[0], left, b[0], b[1]);
-                multiply(products[1], left, b[2], b[3]);
+                multiply(products[0], products[1], left, b);
             }
 
-            rows.mask_transposed(weights, rowTile);
-            rows.mask_transposed(products, rowTile);
+            rows.mask<true>(weights, rowTile);
+            rows.mask<true>(products, rowTile);
             unsigned left[4];
             as_left(left, weights[0], weights[1]);
 #pragma unroll
@@ -159,24 +155,16 @@ struct Column
             {
                 unsigned b[4];
                 Tile<D>::right_transposed(b, x, row, n * 16);
-                multiply(sum[2 * n], left, b[0], b[1]);
-                multiply(sum[2 * n + 1], left, b[2], b[3]);
+                multiply(sum[2 * n], sum[2 * n + 1], left, b);
             }
 
-            unsigned rest[4];
-            as_left(left, products[0], products[1]);
-            rest_of(products[0], left[0], left[1]);
-            rest_of(products[1], left[2], left[3]);
-            as_left(rest, products[0], products[1]);
+            SplitLeft split(products);
 #pragma unroll
             for (int n = 0; n < SLOTS / 16; n++)
             {
                 unsigned b[4];
                 Tile<SLOTS>::right_transposed(b, factors, row, n * 16);
-                multiply(write[2 * n], left, b[0], b[1]);
-                multiply(write[2 * n + 1], left, b[2], b[3]);
-                multiply(write[2 * n], rest, b[0], b[1]);
-                multiply(write[2 * n + 1], rest, b[2], b[3]);
+                split.multiply_by(write[2 * n], write[2 * n + 1], b);
             }
         }
     }

@@ -31,11 +31,9 @@ struct Gathered
                     unsigned left[4], b[4];
                     Tile<SLOTS>::left_transposed(left, factors, slot, k);
                     Tile<D>::right_transposed(b, x, k, n);
-                    multiply(sum[i][0], left, b[0], b[1]);
-                    multiply(sum[i][1], left, b[2], b[3]);
+                    multiply(sum[i][0], sum[i][1], left, b);
                     Tile<D>::right_transposed(b, x, k, n + 16);
-                    multiply(sum[i][2], left, b[0], b[1]);
-                    multiply(sum[i][3], left, b[2], b[3]);
+                    multiply(sum[i][2], sum[i][3], left, b);
                 }
             }
         }

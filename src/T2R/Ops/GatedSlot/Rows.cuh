@@ -30,7 +30,9 @@ struct Rows
         documentBelow = documents[token + 8];
     }
 
-    // Clears what rows may not read in the products [rows, 16 columns from column tile's start].
+    // Clears products [rows, 16 columns from another tile's start] where the reader of the two tokens may not read the other: the row reads, or, with the factors changed, the
+    // column does.
+    template <bool IsRead>
     __device__ __forceinline__ void mask(float (&w)[2][4], int columnTile) const
     {
 #pragma unroll
@@ -40,24 +42,8 @@ struct Rows
             for (int e = 0; e < 2; e++)
             {
                 int column = columnTile * RowTile + n * 8 + (threadIdx.x & 3) * 2 + e, of = documents[column];
-                w[n][e] = column <= token && of == document ? w[n][e] : 0.0f;
-                w[n][2 + e] = column <= token + 8 && of == documentBelow ? w[n][2 + e] : 0.0f;
-            }
-        }
-    }
-
-    // The same with the factors changed: rows are the tokens read, columns those of a row tile.
-    __device__ __forceinline__ void mask_transposed(float (&w)[2][4], int rowTile) const
-    {
-#pragma unroll
-        for (int n = 0; n < 2; n++)
-        {
-#pragma unroll
-            for (int e = 0; e < 2; e++)
-            {
-                int column = rowTile * RowTile + n * 8 + (threadIdx.x & 3) * 2 + e, of = documents[column];
-                w[n][e] = token <= column && of == document ? w[n][e] : 0.0f;
-                w[n][2 + e] = token + 8 <= column && of == documentBelow ? w[n][2 + e] : 0.0f;
+                w[n][e] = (IsRead ? token <= column : column <= token) && of == document ? w[n][e] : 0.0f;
+                w[n][2 + e] = (IsRead ? token + 8 <= column : column <= token + 8) && of == documentBelow ? w[n][2 + e] : 0.0f;
             }
         }
     }
