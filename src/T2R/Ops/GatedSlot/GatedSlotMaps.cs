@@ -38,13 +38,13 @@ public static class GatedSlotMaps
             : Whole(form, q, k, v, f, normalizer, initial, documentStarts));
     }
 
-    /// <summary>The maps, then the operator.</summary>
+    /// <summary>The maps, then the operator, of what <see cref="Apply"/> has checked.</summary>
     internal static (Tensor Output, GatedSlotState Final) Whole(
         GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor f, double normalizer, GatedSlotState initial, Tensor? documentStarts)
     {
         // Gates in fp32, the write as −expm1: in bf16, 1 − e^g is nothing once the gate is open.
         var wide = f.dtype == ScalarType.Float64 ? f : f.to(ScalarType.Float32);
         var g = nn.functional.logsigmoid(wide) / normalizer;
-        return GatedSlotOperator.Apply(form, nn.functional.silu(q), nn.functional.silu(k), nn.functional.silu(v), g.expm1().neg(), g, initial, documentStarts);
+        return GatedSlotOperator.Run(form, nn.functional.silu(q), nn.functional.silu(k), nn.functional.silu(v), g.expm1().neg(), g, initial, documentStarts);
     }
 }

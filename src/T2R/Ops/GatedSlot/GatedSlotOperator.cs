@@ -28,6 +28,13 @@ public static class GatedSlotOperator
         GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial = null, Tensor? documentStarts = null)
     {
         Check(q, k, v, ("s", s), ("g", g), initial, documentStarts);
+        return Run(form, q, k, v, s, g, initial, documentStarts);
+    }
+
+    /// <summary><see cref="Apply"/> of what has been checked.</summary>
+    internal static (Tensor Output, GatedSlotState Final) Run(
+        GatedSlotForm form, Tensor q, Tensor k, Tensor v, Tensor s, Tensor g, GatedSlotState? initial, Tensor? documentStarts)
+    {
         using var scope = torch.NewDisposeScope();
         if (form == GatedSlotForm.Chunk && s.dtype == ScalarType.Float32 && CudaChunk.Takes(q, k, v, g, maps: false))
         {
