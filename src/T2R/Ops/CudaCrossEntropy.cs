@@ -23,17 +23,17 @@ internal static class CudaCrossEntropy
     {
         using var scope = NewDisposeScope();
         long rows = logits_nV.shape[0], vocabulary = logits_nV.shape[1];
-        var teacher = teacher_nV is null ? null : CudaUnits.Dense(teacher_nV);
+        var teacher = CudaUnits.Dense(teacher_nV);
         var next = next_n.contiguous();
         var cross_n = empty(rows, ScalarType.Float32, logits_nV.device);
         var divergence_n = teacher is null ? null : empty_like(cross_n);
         var arguments = new Arguments
         {
             Logits = CudaUnits.Address(logits_nV),
-            Teacher = teacher is null ? 0 : CudaUnits.Address(teacher),
+            Teacher = CudaUnits.Address(teacher),
             Labels = CudaUnits.Address(next),
             CrossEntropy = CudaUnits.Address(cross_n),
-            Divergence = divergence_n is null ? 0 : CudaUnits.Address(divergence_n),
+            Divergence = CudaUnits.Address(divergence_n),
             Vocabulary = vocabulary,
             Scale = (float)scales.Scale,
             TeacherScale = (float)scales.TeacherScale,

@@ -69,7 +69,7 @@ internal sealed class CudaRmsNorm
     {
         using var scope = NewDisposeScope();
         var (x, weight, dy) = (CudaUnits.Dense(x_ND), CudaUnits.Dense(weight_D), CudaUnits.Dense(dy_ND));
-        var past = past_ND is null ? null : CudaUnits.Dense(past_ND);
+        var past = CudaUnits.Dense(past_ND);
         int blocks = Blocks(x.shape[0], 512);
         var shares = empty([blocks, _width], ScalarType.Float32, x.device);
         var arguments = new Arguments
@@ -79,7 +79,7 @@ internal sealed class CudaRmsNorm
             Inverse = CudaUnits.Address(inverse_N1),
             OutputGradient = CudaUnits.Address(dy),
             InputGradient = CudaUnits.Address(dx_ND),
-            Past = past is null ? 0 : CudaUnits.Address(past),
+            Past = CudaUnits.Address(past),
             Shares = CudaUnits.Address(shares),
             WeightGradient = CudaUnits.Address(dw_D),
             Rows = x.shape[0],

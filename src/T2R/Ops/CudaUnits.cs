@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using T2R.Interop;
 using T2R.Interop.Cuda;
 using TorchSharp;
@@ -28,11 +29,12 @@ internal static class CudaUnits
     /// <exception cref="InvalidOperationException">It does not compile; holds the compiler's words.</exception>
     public static CudaModule? Load(string file, params string[] definitions) => Lack is null ? CudaModule.Of(file, definitions) : null;
 
-    /// <summary>The same numbers one after the other, from an address that is a multiple of 16 bytes on; a copy only where they do not lie so.</summary>
-    public static Tensor Dense(Tensor x) => !x.is_contiguous() ? x.contiguous() : Address(x) % 16 == 0 ? x : x.clone();
+    /// <summary>The same numbers one after the other, from an address that is a multiple of 16 bytes on; a copy only where they do not lie so. Null for null.</summary>
+    [return: NotNullIfNotNull(nameof(x))]
+    public static Tensor? Dense(Tensor? x) => x is null ? null : !x.is_contiguous() ? x.contiguous() : Address(x) % 16 == 0 ? x : x.clone();
 
-    /// <summary>Where a tensor's numbers begin.</summary>
-    public static nint Address(Tensor x) => TensorMemory.DataPointer(x);
+    /// <summary>Where a tensor's numbers begin; 0 for null.</summary>
+    public static nint Address(Tensor? x) => x is null ? 0 : TensorMemory.DataPointer(x);
 
     private static string? FindLack()
     {

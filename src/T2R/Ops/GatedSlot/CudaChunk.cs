@@ -70,12 +70,12 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
         var x = new Inputs(saved[0]!, saved[1]!, saved[2]!, saved[3], saved[4]!, saved[5], (double?)context.get_data(nameof(Inputs.Normalizer)));
         var (states, decays) = (saved[6]!, saved[7]!);
         Tensor Of(Tensor like) => torch.empty(like.shape, like.dtype, like.device);
-        var output = Dense(gradients[0]) ?? torch.zeros([.. x.Queries.shape[..3], x.Values.shape[3]], ScalarType.BFloat16, x.Queries.device);
+        var output = CudaUnits.Dense(gradients[0]) ?? torch.zeros([.. x.Queries.shape[..3], x.Values.shape[3]], ScalarType.BFloat16, x.Queries.device);
         var (lastKeys, lastValues) = (gradients[1], gradients[2]);
         if (lastKeys is not null || lastValues is not null)
         {
-            lastKeys = Dense(lastKeys) ?? torch.zeros(x.KeysState, ScalarType.Float32, x.Queries.device);
-            lastValues = Dense(lastValues) ?? torch.zeros(x.ValuesState, ScalarType.Float32, x.Queries.device);
+            lastKeys = CudaUnits.Dense(lastKeys) ?? torch.zeros(x.KeysState, ScalarType.Float32, x.Queries.device);
+            lastValues = CudaUnits.Dense(lastValues) ?? torch.zeros(x.ValuesState, ScalarType.Float32, x.Queries.device);
         }
 
         var (dq, dk, dv, dGate) = (Of(x.Queries), Of(x.Keys), Of(x.Values), Of(x.Gate));
@@ -88,20 +88,20 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
         using var stateGradients = torch.empty_like(states);
         var arguments = x.Arguments(states, decays) with
         {
-            OutputGradient = Address(output),
-            LastKeysGradient = Address(lastKeys),
-            LastValuesGradient = Address(lastValues),
-            Probabilities = Address(probabilities),
-            LogitGradient = Address(logits),
-            Rows = Address(rows),
-            StateGradients = Address(stateGradients),
-            QueriesGradient = Address(dq),
-            KeysGradient = Address(dk),
-            ValuesGradient = Address(dv),
-            GateGradient = Address(dGate),
-            WriteGradient = Address(dWrite),
-            FirstKeysGradient = Address(dFirstKeys),
-            FirstValuesGradient = Address(dFirstValues),
+            OutputGradient = CudaUnits.Address(output),
+            LastKeysGradient = CudaUnits.Address(lastKeys),
+            LastValuesGradient = CudaUnits.Address(lastValues),
+            Probabilities = CudaUnits.Address(probabilities),
+            LogitGradient = CudaUnits.Address(logits),
+            Rows = CudaUnits.Address(rows),
+            StateGradients = CudaUnits.Address(stateGradients),
+            QueriesGradient = CudaUnits.Address(dq),
+            KeysGradient = CudaUnits.Address(dk),
+            ValuesGradient = CudaUnits.Address(dv),
+            GateGradient = CudaUnits.Address(dGate),
+            WriteGradient = CudaUnits.Address(dWrite),
+            FirstKeysGradient = CudaUnits.Address(dFirstKeys),
+            FirstValuesGradient = CudaUnits.Address(dFirstValues),
             QueryGradientStride = dq.stride(1),
             KeyGradientStride = dk.stride(1),
             ValueGradientStride = dv.stride(1),
@@ -120,15 +120,11 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     {
         long[] strides = x.stride();
         bool isDense = strides[3] == 1 && strides[2] == x.shape[3] && (x.shape[0] == 1 || strides[0] == strides[1] * x.shape[1]);
-        bool isAligned = strides[1] * x.element_size() % 16 == 0 && TensorMemory.DataPointer(x) % 16 == 0;
+        bool isAligned = strides[1] * x.element_size() % 16 == 0 && CudaUnits.Address(x) % 16 == 0;
         return isDense && isAligned ? x : Copy(x);
     }
 
     private static Tensor Copy(Tensor x) => torch.empty(x.shape, x.dtype, x.device).copy_(x);
-
-    private static Tensor? Dense(Tensor? tensor) => tensor is null ? null : CudaUnits.Dense(tensor);
-
-    private static nint Address(Tensor? tensor) => tensor is null ? 0 : TensorMemory.DataPointer(tensor);
 
     private static Results Forward(Inputs x, Tensor? firstKeys, Tensor? firstValues)
     {
@@ -142,15 +138,15 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
             torch.empty(x.ValuesState, ScalarType.Float32, device),
             torch.empty([batch * heads, chunks, x.Kernels.StateLength], ScalarType.BFloat16, device),
             torch.empty([batch * heads, chunks, x.Gate.shape[3]], ScalarType.Float32, device));
-        firstKeys = Dense(firstKeys);
-        firstValues = Dense(firstValues);
+        firstKeys = CudaUnits.Dense(firstKeys);
+        firstValues = CudaUnits.Dense(firstValues);
         var arguments = x.Arguments(results.States, results.Decays) with
         {
-            FirstKeys = Address(firstKeys),
-            FirstValues = Address(firstValues),
-            LastKeys = Address(results.Keys),
-            LastValues = Address(results.Values),
-            Output = Address(results.Output),
+            FirstKeys = CudaUnits.Address(firstKeys),
+            FirstValues = CudaUnits.Address(firstValues),
+            LastKeys = CudaUnits.Address(results.Keys),
+            LastValues = CudaUnits.Address(results.Values),
+            Output = CudaUnits.Address(results.Output),
         };
         x.Kernels.Forward(arguments);
         return results.MoveOut();
@@ -191,14 +187,14 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
 
         internal CudaArguments Arguments(Tensor states, Tensor decays) => new()
         {
-            Queries = Address(Queries),
-            Keys = Address(Keys),
-            Values = Address(Values),
-            Gate = Address(Gate),
-            Write = Address(Write),
-            DocumentStarts = Address(DocumentStarts),
-            States = Address(states),
-            Decays = Address(decays),
+            Queries = CudaUnits.Address(Queries),
+            Keys = CudaUnits.Address(Keys),
+            Values = CudaUnits.Address(Values),
+            Gate = CudaUnits.Address(Gate),
+            Write = CudaUnits.Address(Write),
+            DocumentStarts = CudaUnits.Address(DocumentStarts),
+            States = CudaUnits.Address(states),
+            Decays = CudaUnits.Address(decays),
             QueryStride = Queries.stride(1),
             KeyStride = Keys.stride(1),
             ValueStride = Values.stride(1),
