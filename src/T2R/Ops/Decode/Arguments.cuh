@@ -1,0 +1,64 @@
+// What the kernels of a step are given, laid out as in DecodeArguments.cs.
+
+// Several weights of one depth whose rows stand one below the other; rows of each are a multiple of 16.
+struct Stack
+{
+    const unsigned char* codes[4];
+    const bf16* scales[4]; // null without codes of whole numbers
+    int ends[4];           // row after a weight's last, in the stack
+};
+
+// Sums of squares of what a norm reads, one for each `width` numbers of a row, in order.
+struct Squares
+{
+    const float* parts; // [batch, count]; null: no norm
+    int count;
+    int size;           // numbers of a row
+    float epsilon;
+};
+
+// The residual stream, and what the norm after it needs.
+struct Stream
+{
+    float* x;           // [batch, rows]
+    const float* norm;  // weight of the next norm [rows]
+    bf16* normed;       // x o norm, still to be divided by its root mean square [batch, rows]
+    float* squares;     // of x, one for each 16 numbers [batch, rows / 16]
+};
+
+struct ProjectArguments
+{
+    Stack stack;
+    const bf16* inputs;  // [batch, depth]
+    Squares squares;     // of the inputs before their norm's weight
+    int depth;
+    int batch;
+    int rows;            // of the stack
+    float* outputs;      // project: [batch, rows]
+    bf16* gated;         // project_gated: [batch, rows / 2]
+    Stream stream;       // project_added
+};
+
+constexpr int MostSequences = 64; // of a step
+
+struct SlotStepArguments
+{
+    const float* products; // q | k | v | f [batch, row]
+    float* keys;           // [slots, heads, KEYS, SLOTS]
+    float* values;         // [slots, heads, SLOTS, VALUES]
+    const float* norm;     // weight of the output norm [heads * groups * VALUES]
+    bf16* normed;          // silu(o) o norm [batch, heads * groups * VALUES]
+    float* squares;        // of silu(o), one for each query head [batch, heads * groups]
+    int heads;             // key-value heads
+    int groups;            // query heads of each
+    float rate;            // 1 / tau
+    int slots[MostSequences];
+};
+
+struct EmbedArguments
+{
+    const bf16* embedding; // [vocabulary, rows]
+    int rows;
+    Stream stream;
+    int ids[MostSequences];
+};
