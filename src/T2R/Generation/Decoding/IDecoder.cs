@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using T2R.Models;
 
 namespace T2R.Generation.Decoding;
@@ -6,6 +7,7 @@ namespace T2R.Generation.Decoding;
 /// A model that reads several sequences side by side, each in a slot of its own. What a slot's sequence gives does not depend on what the others hold, to the bit. Not
 /// for several threads.
 /// </summary>
+[SuppressMessage("Naming", "CA1716", Justification = "A step is what the field calls it.")]
 public interface IDecoder : IDisposable
 {
     /// <summary>The model's shape.</summary>
