@@ -13,6 +13,7 @@ internal static class BenchVerb
         verb.Subcommands.Add(BenchGsaVerb.Create());
         verb.Subcommands.Add(BenchBlockVerb.Create());
         verb.Subcommands.Add(BenchTrainVerb.Create());
+        verb.Subcommands.Add(BenchDecodeVerb.Create());
         return verb;
     }
 }

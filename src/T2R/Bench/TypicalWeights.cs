@@ -25,6 +25,18 @@ internal static class TypicalWeights
         });
     }
 
+    /// <summary>Draws them on the card: billions of numbers that need not be the same elsewhere.</summary>
+    /// <param name="config">The shape.</param>
+    /// <param name="device">Where they are to lie.</param>
+    /// <param name="dtype">Of the matrices; norms are fp32.</param>
+    public static WeightSet DrawThere(ModelConfig config, Device device, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        return new WeightSet(config, spec => spec.IsNorm
+            ? empty([.. spec.Shape], ScalarType.Float32, device).normal_(1, 0.2)
+            : empty([.. spec.Shape], dtype, device).normal_(0, Deviation(spec)));
+    }
+
     // Gate logits of deviation 4, others of 1; what goes into the residual stream is smaller than the stream.
     private static double Deviation(WeightSpec spec)
     {

@@ -1,0 +1,169 @@
+using T2R.Conversion;
+using T2R.Generation.Decoding;
+using T2R.Interop.Cuda;
+using T2R.Mixers;
+using T2R.Models;
+using static TorchSharp.torch;
+
+namespace T2R.Bench;
+
+/// <summary>Times what a recurrent model of random weights generates and reads on a card, after a small one's logits were compared with fp32.</summary>
+public static class DecodeBench
+{
+    private const int CheckedLength = 70, WarmUps = 8;
+
+    /// <summary>How near the logits of a small model must be: its products and its inputs to them are rounded to bf16.</summary>
+    public static AgreementBar Bar { get; } = new(MostError: 0.03, LeastCosine: 0.999);
+
+    /// <summary>The recurrent shape that a name stands for.</summary>
+    /// <param name="config">A config.json, or one of <see cref="RandomModel.Presets"/>; a transformer's stands for what it is converted to.</param>
+    /// <exception cref="UserErrorException">There is none, or it cannot be converted.</exception>
+    public static ModelConfig Shape(string config)
+    {
+        var shape = RandomModel.Shape(config);
+        return shape.IsRecurrent ? shape : ConversionTarget.Of(shape, new ConversionOptions(), config);
+    }
+
+    /// <summary>Compares and times.</summary>
+    /// <param name="config">A recurrent model.</param>
+    /// <param name="batches">How many sequences at once, each of which is timed.</param>
+    /// <param name="promptLength">Tokens of a prompt that is read.</param>
+    /// <param name="rates">The card's, for the floors.</param>
+    /// <param name="steps">How many tokens of each sequence are timed.</param>
+    /// <param name="report">Told what is being done.</param>
+    /// <exception cref="WrongResultException">Logits are too far off, or depend on what else is decoded; nothing is timed then.</exception>
+    public static DecodeBenchResult Run(ModelConfig config, IReadOnlyList<int> batches, int promptLength, CardRates rates, int steps, Action<string> report)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        ArgumentNullException.ThrowIfNull(batches);
+        ArgumentNullException.ThrowIfNull(rates);
+        ArgumentNullException.ThrowIfNull(report);
+        report("comparing a small model's logits with fp32");
+        var agreements = Compare(GradientCheck.Small(config));
+        Bar.Require(agreements);
+
+        report($"drawing {WeightLayout.Of(config).Sum(s => s.Count):N0} weights");
+        using var model = new CausalLM(config, TypicalWeights.DrawThere(config, CUDA, ScalarType.BFloat16));
+        using var decoder = new CudaDecoder(model, batches.Max());
+        report("comparing one sequence alone and among others, and tokens one by one with all at once");
+        agreements["steps against chunks, 7 tokens"] = StepsAgainstChunks(model, decoder);
+        RequireSameBits(decoder);
+        double weights = model.Weights.ByteCount - (config.TieWordEmbeddings ? 0 : (double)config.VocabularySize * config.HiddenSize * 2);
+        var lines = new List<BenchLine>();
+        foreach (int batch in batches)
+        {
+            report($"timing {steps:N0} tokens of {batch:N0} sequences");
+            int[] slots = [.. Enumerable.Range(0, batch)], ids = [.. slots.Select(s => 3 + s)];
+            double seconds = TimeOf(steps, () => decoder.Step(slots, ids));
+            lines.Add(new BenchLine($"{batch:N0}", seconds, rates.Floor(weights + (2.0 * batch * decoder.StateBytes(0)), weights * batch)));
+        }
+
+        report($"timing a prompt of {promptLength:N0} tokens");
+        int[] prompt = [.. Enumerable.Range(0, promptLength).Select(i => 3 + (i * 7919 % (config.VocabularySize - 3)))];
+        double reading = TimeOf(1, () =>
+        {
+            for (int start = 0; start < prompt.Length; start += decoder.PrefillLength)
+            {
+                decoder.Prefill(0, prompt.AsSpan(start, Math.Min(decoder.PrefillLength, prompt.Length - start)));
+            }
+        });
+        double perToken = 2.0 * (WeightLayout.Of(config).Where(s => !s.IsNorm && s.Name != WeightLayout.Embedding && s.Name != WeightLayout.Head).Sum(s => (double)s.Count));
+        return new DecodeBenchResult(agreements, lines, new BenchLine("prompt", reading, rates.Floor(weights, perToken * promptLength)), promptLength, decoder.StateBytes(0));
+    }
+
+    // Steps wait for the card only at the end: the host's time counts where the card waits for it.
+    private static double TimeOf(int times, Action action)
+    {
+        for (int i = 0; i < (times == 1 ? 1 : WarmUps); i++)
+        {
+            action();
+        }
+
+        using var begin = new CudaEvent(timed: true);
+        using var end = new CudaEvent(timed: true);
+        CudaStream.Torch.Record(begin);
+        for (int i = 0; i < times; i++)
+        {
+            action();
+        }
+
+        CudaStream.Torch.Record(end);
+        end.Synchronize();
+        return end.MillisecondsSince(begin) / 1000 / times;
+    }
+
+    private static Dictionary<string, Agreement> Compare(ModelConfig config)
+    {
+        using var scope = NewDisposeScope();
+        using var mode = inference_mode();
+        using var wide = new CausalLM(config, TypicalWeights.Draw(config, CPU, ScalarType.Float32));
+        using var narrow = new CausalLM(config, TypicalWeights.Draw(config, CUDA, ScalarType.BFloat16));
+        using var decoder = new CudaDecoder(narrow, 3);
+        int[] ids = [.. Enumerable.Range(0, CheckedLength).Select(i => 2 + (i * 7919 % (config.VocabularySize - 2)))];
+        using var context = new SequenceContext(1, ids.Length, CPU);
+        var expected_TV = wide.Forward(tensor(ids, [1, ids.Length]).to(ScalarType.Int64), context)[0];
+        var stepped = new List<Tensor>();
+        foreach (int id in ids)
+        {
+            decoder.Step([2], [id]);
+            stepped.Add(tensor(decoder.Logits(2).ToArray()));
+        }
+
+        decoder.Prefill(0, ids);
+        return new()
+        {
+            ["logits by steps"] = Agreement.Of(stack(stepped), expected_TV),
+            ["logits after a prompt"] = Agreement.Of(tensor(decoder.Logits(0).ToArray()), expected_TV[^1]),
+        };
+    }
+
+    private static Agreement StepsAgainstChunks(CausalLM model, CudaDecoder decoder)
+    {
+        using var scope = NewDisposeScope();
+        int[] ids = [5, 6, 7, 8, 9, 10, 11];
+        decoder.Clear(0);
+        decoder.Prefill(0, ids);
+        var expected = tensor(decoder.Logits(0).ToArray());
+        decoder.Clear(0);
+        foreach (int id in ids)
+        {
+            decoder.Step([0], [id]);
+        }
+
+        return Agreement.Of(tensor(decoder.Logits(0).ToArray()), expected);
+    }
+
+    private static void RequireSameBits(CudaDecoder decoder)
+    {
+        int last = decoder.Slots - 1;
+        int[] all = [.. Enumerable.Range(0, decoder.Slots)], ids = [.. all.Select(s => 3 + s)];
+        float[]? expected = null;
+        for (int others = 0; others < 2; others++)
+        {
+            foreach (int slot in all)
+            {
+                decoder.Clear(slot);
+            }
+
+            for (int i = 0; i < 3; i++)
+            {
+                if (others == 0)
+                {
+                    decoder.Step([last], [ids[last]]);
+                }
+                else
+                {
+                    decoder.Step(all, ids);
+                }
+            }
+
+            float[] logits = decoder.Logits(last).ToArray();
+            if (expected is not null && !logits.AsSpan().SequenceEqual(expected))
+            {
+                throw new WrongResultException($"a sequence's logits are not the same bits alone and among {last} others: nothing was timed");
+            }
+
+            expected = logits;
+        }
+    }
+}

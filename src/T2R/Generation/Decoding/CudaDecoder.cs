@@ -1,0 +1,167 @@
+using T2R.Interop;
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Ops.GatedSlot;
+using static TorchSharp.torch;
+
+namespace T2R.Generation.Decoding;
+
+/// <summary>A recurrent model in bf16 on a card: steps by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
+public sealed class CudaDecoder : IDecoder
+{
+    private readonly CausalLM _model;
+    private readonly CudaStep _step;
+    private readonly long[] _lengths;
+    private readonly int[] _rows; // of logits, by slot; −1 for none
+    private readonly float[] _logits;
+
+    /// <summary>Makes one, and compiles its kernels.</summary>
+    /// <param name="model">In bf16, on the first card; borrowed.</param>
+    /// <param name="slots">Sequences held at once.</param>
+    /// <exception cref="NotSupportedException">There are no kernels for it; says why.</exception>
+    public CudaDecoder(CausalLM model, int slots)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentOutOfRangeException.ThrowIfLessThan(slots, 1);
+        if (Unfit(model) is { } why)
+        {
+            throw new NotSupportedException(why);
+        }
+
+        (_model, _step) = (model, new CudaStep(model, slots));
+        (_lengths, _rows, _logits) = (new long[slots], new int[slots], new float[model.Config.VocabularySize]);
+        Array.Fill(_rows, -1);
+    }
+
+    /// <inheritdoc />
+    public ModelConfig Config => _model.Config;
+
+    /// <inheritdoc />
+    public int Slots => _lengths.Length;
+
+    /// <inheritdoc />
+    public int PrefillLength => 8192;
+
+    /// <summary>Why a model cannot be decoded here; null when it can.</summary>
+    /// <param name="model">On any device.</param>
+    public static string? Unfit(CausalLM model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return CudaStep.Unfit(model);
+    }
+
+    /// <inheritdoc />
+    public long Length(int slot) => _lengths[slot];
+
+    /// <inheritdoc />
+    public long StateBytes(int slot) => _step.States.Sum(s => (s.Keys.numel() + s.Values.numel()) * sizeof(float)) / Slots;
+
+    /// <inheritdoc />
+    public void Clear(int slot)
+    {
+        using var scope = NewDisposeScope();
+        using var mode = inference_mode();
+        foreach (var (keys, values) in _step.States)
+        {
+            keys[slot].zero_();
+            values[slot].zero_();
+        }
+
+        (_lengths[slot], _rows[slot]) = (0, -1);
+    }
+
+    /// <inheritdoc />
+    public void Prefill(int slot, ReadOnlySpan<int> ids)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, PrefillLength);
+        using var scope = NewDisposeScope();
+        using var mode = inference_mode();
+        using var state = _model.CreateState(1);
+        foreach (var (layer, (keys, values)) in state.Layers.Cast<GatedSlotLayerState>().Zip(_step.States))
+        {
+            layer.Value.Keys.copy_(keys.narrow(0, slot, 1));
+            layer.Value.Values.copy_(values.narrow(0, slot, 1));
+        }
+
+        using var onCard = tensor(ids.ToArray(), [1, ids.Length]).to(ScalarType.Int64).to(_model.Device);
+        _step.Logits.narrow(0, 0, 1).copy_(_model.Continue(onCard, state, GatedSlotForm.Chunk).view(1, -1));
+        foreach (var (layer, (keys, values)) in state.Layers.Cast<GatedSlotLayerState>().Zip(_step.States))
+        {
+            keys.narrow(0, slot, 1).copy_(layer.Value.Keys);
+            values.narrow(0, slot, 1).copy_(layer.Value.Values);
+        }
+
+        _lengths[slot] += ids.Length;
+        Array.Fill(_rows, -1);
+        _rows[slot] = 0;
+    }
+
+    /// <inheritdoc />
+    public void Step(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
+    {
+        _step.Run(slots, ids);
+        Array.Fill(_rows, -1);
+        for (int i = 0; i < slots.Length; i++)
+        {
+            _rows[slots[i]] = i;
+            _lengths[slots[i]]++;
+        }
+    }
+
+    /// <inheritdoc />
+    public ReadOnlySpan<float> Logits(int slot)
+    {
+        if (_rows[slot] < 0)
+        {
+            throw new InvalidOperationException($"slot {slot} was not read for lately");
+        }
+
+        using var scope = NewDisposeScope();
+        TensorMemory.AsSpan<float>(_step.Logits[_rows[slot]].cpu()).CopyTo(_logits);
+        return _logits;
+    }
+
+    /// <inheritdoc />
+    public void Choose(ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids)
+    {
+        for (int i = 0; i < slots.Length; i++)
+        {
+            ids[i] = samplers[i].Next(Logits(slots[i]));
+        }
+    }
+
+    /// <inheritdoc />
+    public SlotState Save(int slot)
+    {
+        return new SlotState(_lengths[slot], [.. _step.States.Select(s => Copy(s.Keys))], [.. _step.States.Select(s => Copy(s.Values))]);
+
+        float[] Copy(Tensor states)
+        {
+            using var scope = NewDisposeScope();
+            return TensorMemory.AsSpan<float>(states[slot].cpu()).ToArray();
+        }
+    }
+
+    /// <inheritdoc />
+    public void Load(int slot, SlotState state)
+    {
+        ArgumentNullException.ThrowIfNull(state);
+        var states = _step.States;
+        for (int i = 0; i < states.Count; i++)
+        {
+            Copy(state.Keys[i], states[i].Keys);
+            Copy(state.Values[i], states[i].Values);
+        }
+
+        (_lengths[slot], _rows[slot]) = (state.Length, -1);
+
+        void Copy(float[] from, Tensor to)
+        {
+            using var scope = NewDisposeScope();
+            to[slot].copy_(tensor(from).view(to[slot].shape));
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _step.Dispose();
+}

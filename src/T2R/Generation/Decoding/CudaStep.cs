@@ -1,0 +1,184 @@
+using T2R.Mixers;
+using T2R.Models;
+using T2R.Ops;
+using T2R.Ops.Decode;
+using static TorchSharp.torch;
+
+namespace T2R.Generation.Decoding;
+
+/// <summary>
+/// A token of several sequences through a recurrent model on a card, from ids to logits, by the kernels of <c>Ops/Decode</c>: five launches a block. All memory is taken
+/// at the beginning; nothing is allocated in a step, and nothing waits for the card.
+/// </summary>
+internal sealed class CudaStep : IDisposable
+{
+    private readonly List<Tensor> _memory = [];
+    private readonly DecodeArguments.Embed _embed;
+    private readonly Layer[] _layers;
+    private readonly DecodeKernels _wideKernels; // of what is not quantised
+    private readonly DecodeArguments.Project _head;
+
+    /// <summary>Takes the memory and compiles the kernels.</summary>
+    /// <param name="model">In bf16 on the first card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
+    /// <param name="slots">Sequences whose states are held.</param>
+    public CudaStep(CausalLM model, int slots)
+    {
+        var config = model.Config;
+        int most = Math.Min(slots, DecodeArguments.MostSequences), hidden = config.HiddenSize;
+        var mixers = config.Mixers.Cast<GatedSlotAttentionConfig>().ToList();
+        var x = Take([most, hidden], ScalarType.Float32);
+        var normed = Take([most, hidden], ScalarType.BFloat16);
+        var squares = Take([most, hidden / 16], ScalarType.Float32);
+        var products = Take([most, mixers.Max(m => m.QuerySize + (2 * m.KeyValueSize) + m.SlotSize)], ScalarType.Float32);
+        var mixed = Take([most, mixers.Max(m => m.QuerySize)], ScalarType.BFloat16);
+        var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
+        var gated = Take([most, config.IntermediateSize], ScalarType.BFloat16);
+        Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
+        var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
+
+        _wideKernels = DecodeKernels.Of(mixers[0].HeadDim, mixers[0].Slots, bits: 16);
+        _embed = new DecodeArguments.Embed { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
+        _layers = [.. mixers.Select(LayerOf)];
+        _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
+
+        Tensor Take(long[] shape, ScalarType dtype)
+        {
+            var taken = empty(shape, dtype, model.Device).DetachFromDisposeScope();
+            _memory.Add(taken);
+            return taken;
+        }
+
+        Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
+        {
+            var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
+            var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
+            var step = new DecodeArguments.SlotStep
+            {
+                Products = CudaUnits.Address(products),
+                Keys = CudaUnits.Address(keys),
+                Values = CudaUnits.Address(values),
+                Norm = CudaUnits.Address(OfBlock("mixer.g_norm")),
+                Normed = CudaUnits.Address(mixed),
+                Squares = CudaUnits.Address(mixedSquares),
+                Heads = mixer.KeyValueHeads,
+                Groups = mixer.Heads / mixer.KeyValueHeads,
+                Rate = (float)(1 / mixer.GateLogitNormalizer),
+            };
+            var ofMixed = new DecodeArguments.Squares
+            {
+                Parts = CudaUnits.Address(mixedSquares),
+                Count = mixer.Heads,
+                Size = mixer.QuerySize,
+                Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
+            };
+            return new Layer(
+                DecodeKernels.Of(mixer.HeadDim, mixer.Slots, bits: 16),
+                keys,
+                values,
+                Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
+                step,
+                Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
+                Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
+                Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(i + 1 < config.Layers ? MixerNorm(i + 1) : model.Weights[WeightLayout.Norm]) });
+
+            Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
+
+            DecodeArguments.Project Stack(Tensor inputs, int depth, params ReadOnlySpan<string> names)
+            {
+                var weights = new DecodeWeight[names.Length];
+                for (int n = 0; n < names.Length; n++)
+                {
+                    weights[n] = Weight(OfBlock(names[n]));
+                }
+
+                return Products(inputs, depth, weights);
+            }
+        }
+
+        Tensor MixerNorm(int layer) => model.Weights[WeightLayout.OfBlock(layer, "mixer_norm")];
+
+        DecodeArguments.Stream StreamTo(Tensor norm) =>
+            new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
+    }
+
+    /// <summary>fp32 <c>[slots, V]</c>: row r is of the r-th sequence of the latest <see cref="Run"/>.</summary>
+    public Tensor Logits { get; }
+
+    /// <summary>Each layer's states, fp32 keys <c>[slots, Hkv, K, M]</c> and values <c>[slots, Hkv, M, V]</c>.</summary>
+    public IReadOnlyList<(Tensor Keys, Tensor Values)> States => [.. _layers.Select(l => (l.Keys, l.Values))];
+
+    /// <summary>Why there are no kernels for a model; null when there are.</summary>
+    /// <param name="model">On any device.</param>
+    public static string? Unfit(CausalLM model)
+    {
+        var config = model.Config;
+        return !config.IsRecurrent ? "some of its layers are not recurrent"
+            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on the first card"
+            : CudaUnits.Lack ?? Shapes(config).Select(s => s is (var rows, var depth) ? DecodeKernels.UnfitProduct(rows, depth) : null).FirstOrDefault(s => s is not null)
+            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => DecodeKernels.Unfit(m.HeadDim, m.Slots, m.Heads / m.KeyValueHeads)).FirstOrDefault(s => s is not null);
+    }
+
+    /// <summary>Reads a token of each of several sequences.</summary>
+    /// <param name="slots">Where their states are; none twice.</param>
+    /// <param name="ids">Their tokens.</param>
+    public void Run(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
+    {
+        for (int first = 0; first < slots.Length; first += DecodeArguments.MostSequences)
+        {
+            int count = Math.Min(DecodeArguments.MostSequences, slots.Length - first);
+            RunSome(slots.Slice(first, count), ids.Slice(first, count), first);
+        }
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _memory.ForEach(t => t.Dispose());
+
+    private static IEnumerable<(int Rows, int Depth)> Shapes(ModelConfig config)
+    {
+        foreach (var spec in WeightLayout.Of(config))
+        {
+            if (!spec.IsNorm && spec.Name != WeightLayout.Embedding)
+            {
+                yield return ((int)spec.Shape[0], (int)spec.Shape[1]);
+            }
+        }
+
+        yield return (config.VocabularySize, config.HiddenSize);
+    }
+
+    private static DecodeArguments.Project Products(Tensor inputs, int depth, ReadOnlySpan<DecodeWeight> weights)
+    {
+        var stack = DecodeArguments.Stack.Of(weights);
+        return new DecodeArguments.Project { Stack = stack, Inputs = CudaUnits.Address(inputs), Depth = depth, Rows = stack.Rows };
+    }
+
+    private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));
+
+    private void RunSome(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids, int firstRow)
+    {
+        int batch = slots.Length;
+        var onSlots = DecodeArguments.PerSequence.Of(slots);
+        _wideKernels.Embed(batch, _embed with { Ids = DecodeArguments.PerSequence.Of(ids) });
+        foreach (var layer in _layers)
+        {
+            layer.Kernels.Project(layer.Inputs with { Batch = batch });
+            layer.Kernels.SlotStep(batch, layer.Step with { Slots = onSlots });
+            layer.Kernels.ProjectAdded(layer.Output with { Batch = batch });
+            layer.Kernels.ProjectGated(layer.Gated with { Batch = batch });
+            layer.Kernels.ProjectAdded(layer.Down with { Batch = batch });
+        }
+
+        _wideKernels.Project(_head with { Batch = batch, Outputs = _head.Outputs + ((nint)firstRow * _head.Rows * sizeof(float)) });
+    }
+
+    // What each kernel of a block is given, but for the sequences.
+    private sealed record Layer(
+        DecodeKernels Kernels,
+        Tensor Keys,
+        Tensor Values,
+        DecodeArguments.Project Inputs,
+        DecodeArguments.SlotStep Step,
+        DecodeArguments.Project Output,
+        DecodeArguments.Project Gated,
+        DecodeArguments.Project Down);
+}

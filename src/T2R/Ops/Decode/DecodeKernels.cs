@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+using T2R.Interop.Cuda;
+
+namespace T2R.Ops.Decode;
+
+/// <summary>The kernels of <c>Decode.cu</c> for one shape of gated slot attention and one format of weights, compiled for the card.</summary>
+internal sealed class DecodeKernels
+{
+    private const string File = "Ops/Decode/Decode.cu";
+    private const int Threads = 256, Tile = 16, Together = 64, MostGroups = 8;
+    private static readonly int[] Columns = [1, 2, 4, 8]; // eights of sequences that there are kernels for
+    private static readonly ConcurrentDictionary<(int HeadDim, int Slots, int Bits), Lazy<DecodeKernels>> Loaded = new();
+    private readonly CudaModule _module;
+    private readonly int[] _sizes;
+    private readonly int _stepSharedBytes;
+
+    private DecodeKernels(int headDim, int slots, int bits)
+    {
+        _module = CudaModule.Of(File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"WEIGHTS={bits}");
+        _sizes = _module.Constants("project_sizes");
+        _stepSharedBytes = _module.Constants("slot_step_shared")[0];
+    }
+
+    /// <summary>The kernels of a shape.</summary>
+    /// <param name="headDim">K = V.</param>
+    /// <param name="slots">M.</param>
+    /// <param name="bits">Of a weight: 16, 8 or 4.</param>
+    /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
+    public static DecodeKernels Of(int headDim, int slots, int bits) =>
+        Loaded.GetOrAdd((headDim, slots, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.HeadDim, s.Slots, s.Bits))).Value;
+
+    /// <summary>Why there are none for a layer; null when there are.</summary>
+    /// <param name="headDim">K = V.</param>
+    /// <param name="slots">M.</param>
+    /// <param name="groups">Query heads of a key-value head.</param>
+    public static string? Unfit(int headDim, int slots, int groups) =>
+        headDim is not (32 or 64 or 128) ? $"heads of {headDim} are not of 32, 64 or 128"
+        : slots is not (16 or 32 or 64 or 128) ? $"{slots} slots are not 16, 32, 64 or 128"
+        : groups > MostGroups ? $"{groups} query heads share a key-value head, and the kernels take up to {MostGroups}"
+        : null;
+
+    /// <summary>Why there are none for a product; null when there are.</summary>
+    /// <param name="rows">O.</param>
+    /// <param name="depth">I.</param>
+    public static string? UnfitProduct(int rows, int depth) =>
+        rows % Tile != 0 || depth % Together != 0 ? $"a product of {rows} × {depth} is not of multiples of {Tile} and {Together}" : null;
+
+    /// <summary>Begins the stream of each sequence with its token's embedding.</summary>
+    /// <param name="batch">Sequences.</param>
+    /// <param name="arguments">What the kernel reads and writes.</param>
+    public void Embed(int batch, in DecodeArguments.Embed arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, Threads, 0, arguments);
+
+    /// <summary>Products of all sequences.</summary>
+    /// <param name="arguments">What the kernel reads and writes.</param>
+    public void Project(in DecodeArguments.Project arguments) => Launch("project", arguments, arguments.Rows, 0);
+
+    /// <summary>Products, added to the stream.</summary>
+    /// <param name="arguments">What the kernel reads and writes.</param>
+    public void ProjectAdded(in DecodeArguments.Project arguments) => Launch("project_added", arguments, arguments.Rows, 0);
+
+    /// <summary>Products of a gate and of what it gates.</summary>
+    /// <param name="arguments">What the kernel reads and writes.</param>
+    public void ProjectGated(in DecodeArguments.Project arguments) => Launch("project_gated", arguments, arguments.Rows, 2);
+
+    /// <summary>Gated slot attention's step.</summary>
+    /// <param name="batch">Sequences.</param>
+    /// <param name="arguments">What the kernel reads and writes.</param>
+    public void SlotStep(int batch, in DecodeArguments.SlotStep arguments) =>
+        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, Threads, _stepSharedBytes, arguments);
+
+    private void Launch(string kernel, in DecodeArguments.Project arguments, int rows, int size)
+    {
+        int eights = (arguments.Batch + 7) / 8, i = Array.FindIndex(Columns, c => c >= eights), tiles = _sizes[(i * 4) + size];
+        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, ((rows / Tile) + tiles - 1) / tiles, Threads, _sizes[(i * 4) + size + 1], arguments);
+    }
+}
