@@ -1,5 +1,5 @@
-// Decode.cu against its formulas in float64, and one sequence's bits alone and among others; compiled for WEIGHTS, KEYS, VALUES, SLOTS. Arguments: sequences (at most 64),
-// depth and rows of a product, key-value heads, query heads of each.
+// Decode.cu against its formulas in float64, and one sequence's bits alone and among others; compiled for WEIGHTS, KEYS, VALUES, SLOTS, GROUPS. Arguments: sequences (at most 64),
+// depth and rows of a product, key-value heads.
 #include "Numbers.h"
 #include "Ops/Decode/Decode.cu"
 
@@ -15,7 +15,7 @@ struct Weight
         for (auto& s : scales) s = round_bf16((float)(fabs(normal()) + 0.5));
         for (size_t i = 0; i < value.size(); i++)
         {
-            double scale = widen(scales[i / Together]);
+            double scale = widen(scales[i % depth / Together * rows + i / depth]);
 #if WEIGHTS == 16
             bf16 w = round_bf16((float)normal());
             ((bf16*)codes.data())[i] = w;
@@ -101,6 +101,20 @@ static void products()
             printf("columns %d, %d sequences%s\n", columns, c.batch, same ? "" : "  <- other bits");
             auto part = [&](vector<double> x) { x.resize(x.size() / batch * c.batch); return x; };
             compare("y", output, part(y), 1e-5);
+
+            // A head's rows need not be whole tiles.
+            auto ragged = nan_of<float>((size_t)c.batch * (rows - 3));
+            auto d = c;
+            d.rows = rows - 3;
+            d.outputs = ragged.data();
+            run(projectOf, rows / 16, sizes[0], sizes[1], d);
+            vector<double> cut;
+            for (int b = 0; b < c.batch; b++)
+            {
+                cut.insert(cut.end(), &y[(size_t)b * rows * 2], &y[(size_t)b * rows * 2 + rows - 3]);
+            }
+
+            compare("y, cut", ragged, cut, 1e-5);
             auto product = nan_of<bf16>((size_t)c.batch * rows);
             c.gated = product.data();
             run(gatedOf, rows / 16, sizes[2] / 2, sizes[3], c);
@@ -122,14 +136,15 @@ static void products()
     check(project_8, project_added_8, project_gated_8, 8);
 }
 
-static void step(int heads, int groups)
+static void step(int heads)
 {
+    constexpr int groups = GROUPS;
     int slots = batch + 2, query = heads * groups, row = (query + heads) * KEYS + heads * (VALUES + SLOTS);
     auto products = floats((size_t)batch * row), keys = floats((size_t)slots * heads * KEYS * SLOTS, 0.3), values = floats((size_t)slots * heads * SLOTS * VALUES, 0.3), norm = floats((size_t)query * VALUES);
     auto normed = nan_of<bf16>((size_t)batch * query * VALUES);
     auto squares = nan_of<float>((size_t)batch * query);
     vector<double> hk(keys.begin(), keys.end()), hv(values.begin(), values.end()), y, s;
-    SlotStepArguments a{products.data(), keys.data(), values.data(), norm.data(), normed.data(), squares.data(), heads, groups, 0.125f};
+    SlotStepArguments a{products.data(), keys.data(), values.data(), norm.data(), normed.data(), squares.data(), heads, 0.125f};
     for (int b = 0; b < batch; b++)
     {
         a.slots[b] = slots - 1 - b;
@@ -183,6 +198,6 @@ int main(int argc, char** argv)
     depth = atoi(argv[2]);
     rows = atoi(argv[3]);
     products();
-    step(atoi(argv[4]), atoi(argv[5]));
+    step(atoi(argv[4]));
     return failed;
 }

@@ -36,7 +36,7 @@ internal sealed class CudaStep : IDisposable
         Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
         var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-        _wideKernels = DecodeKernels.Of(mixers[0].HeadDim, mixers[0].Slots, bits: 16);
+        _wideKernels = KernelsOf(mixers[0]);
         _embed = new DecodeArguments.Embed { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
         _layers = [.. mixers.Select(LayerOf)];
         _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
@@ -61,7 +61,6 @@ internal sealed class CudaStep : IDisposable
                 Normed = CudaUnits.Address(mixed),
                 Squares = CudaUnits.Address(mixedSquares),
                 Heads = mixer.KeyValueHeads,
-                Groups = mixer.Heads / mixer.KeyValueHeads,
                 Rate = (float)(1 / mixer.GateLogitNormalizer),
             };
             var ofMixed = new DecodeArguments.Squares
@@ -72,7 +71,7 @@ internal sealed class CudaStep : IDisposable
                 Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
             };
             return new Layer(
-                DecodeKernels.Of(mixer.HeadDim, mixer.Slots, bits: 16),
+                KernelsOf(mixer),
                 keys,
                 values,
                 Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
@@ -133,17 +132,16 @@ internal sealed class CudaStep : IDisposable
     /// <inheritdoc />
     public void Dispose() => _memory.ForEach(t => t.Dispose());
 
+    // Of all products but the head's, which may have any number of rows.
     private static IEnumerable<(int Rows, int Depth)> Shapes(ModelConfig config)
     {
         foreach (var spec in WeightLayout.Of(config))
         {
-            if (!spec.IsNorm && spec.Name != WeightLayout.Embedding)
+            if (!spec.IsNorm && spec.Name is not (WeightLayout.Embedding or WeightLayout.Head))
             {
                 yield return ((int)spec.Shape[0], (int)spec.Shape[1]);
             }
         }
-
-        yield return (config.VocabularySize, config.HiddenSize);
     }
 
     private static DecodeArguments.Project Products(Tensor inputs, int depth, ReadOnlySpan<DecodeWeight> weights)
@@ -151,6 +149,8 @@ internal sealed class CudaStep : IDisposable
         var stack = DecodeArguments.Stack.Of(weights);
         return new DecodeArguments.Project { Stack = stack, Inputs = CudaUnits.Address(inputs), Depth = depth, Rows = stack.Rows };
     }
+
+    private static DecodeKernels KernelsOf(GatedSlotAttentionConfig mixer) => DecodeKernels.Of(mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));
 

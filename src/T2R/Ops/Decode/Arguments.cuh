@@ -4,7 +4,7 @@
 struct Stack
 {
     const unsigned char* codes[4];
-    const bf16* scales[4]; // null without codes of whole numbers
+    const bf16* scales[4]; // null where codes are bf16
     int ends[4];           // row after a weight's last, in the stack
 };
 
@@ -46,11 +46,10 @@ struct SlotStepArguments
     const float* products; // q | k | v | f [batch, row]
     float* keys;           // [slots, heads, KEYS, SLOTS]
     float* values;         // [slots, heads, SLOTS, VALUES]
-    const float* norm;     // weight of the output norm [heads * groups * VALUES]
-    bf16* normed;          // silu(o) o norm [batch, heads * groups * VALUES]
-    float* squares;        // of silu(o), one for each query head [batch, heads * groups]
+    const float* norm;     // weight of the output norm [heads * GROUPS * VALUES]
+    bf16* normed;          // silu(o) o norm [batch, heads * GROUPS * VALUES]
+    float* squares;        // of silu(o), one for each query head [batch, heads * GROUPS]
     int heads;             // key-value heads
-    int groups;            // query heads of each
     float rate;            // 1 / tau
     int slots[MostSequences];
 };

@@ -1,4 +1,4 @@
-// A token of some sequences through a recurrent model (GatedSlotAttention.cs, Mlp.cs), compiled for a shape (KEYS, VALUES, SLOTS) and a format of weights (WEIGHTS). Per block
+// A token of some sequences through a recurrent model (GatedSlotAttention.cs, Mlp.cs), compiled for a shape (KEYS, VALUES, SLOTS, GROUPS) and a format of weights (WEIGHTS). Per block
 //
 //   embed                          x, the residual stream, in fp32
 //   project        q | k | v | f = W (x o w_1) / rms x
@@ -11,6 +11,7 @@
 // thousand numbers moves, and a step is five launches a block. Decode.md has bytes and times.
 
 #include "Ops/Warp.cuh"
+#include "Ops/Copy.cuh"
 
 extern __shared__ __align__(16) unsigned char shared[];
 

@@ -98,7 +98,7 @@ internal static class DecodeArguments
     internal struct SlotStep
     {
         public nint Products, Keys, Values, Norm, Normed, Squares;
-        public int Heads, Groups;
+        public int Heads;
         public float Rate;
         public PerSequence Slots;
     }

@@ -7,16 +7,16 @@ namespace T2R.Ops.Decode;
 internal sealed class DecodeKernels
 {
     private const string File = "Ops/Decode/Decode.cu";
-    private const int Threads = 256, Tile = 16, Together = 64, MostGroups = 8;
+    private const int ProjectThreads = 256, EmbedThreads = 256, StepThreads = 512, Tile = 16, Together = 64, MostGroups = 16;
     private static readonly int[] Columns = [1, 2, 4, 8]; // eights of sequences that there are kernels for
-    private static readonly ConcurrentDictionary<(int HeadDim, int Slots, int Bits), Lazy<DecodeKernels>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
     private readonly CudaModule _module;
     private readonly int[] _sizes;
     private readonly int _stepSharedBytes;
 
-    private DecodeKernels(int headDim, int slots, int bits)
+    private DecodeKernels(int headDim, int slots, int groups, int bits)
     {
-        _module = CudaModule.Of(File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"WEIGHTS={bits}");
+        _module = CudaModule.Of(File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}");
         _sizes = _module.Constants("project_sizes");
         _stepSharedBytes = _module.Constants("slot_step_shared")[0];
     }
@@ -24,10 +24,11 @@ internal sealed class DecodeKernels
     /// <summary>The kernels of a shape.</summary>
     /// <param name="headDim">K = V.</param>
     /// <param name="slots">M.</param>
+    /// <param name="groups">Query heads of a key-value head.</param>
     /// <param name="bits">Of a weight: 16, 8 or 4.</param>
     /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
-    public static DecodeKernels Of(int headDim, int slots, int bits) =>
-        Loaded.GetOrAdd((headDim, slots, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.HeadDim, s.Slots, s.Bits))).Value;
+    public static DecodeKernels Of(int headDim, int slots, int groups, int bits) =>
+        Loaded.GetOrAdd((headDim, slots, groups, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.HeadDim, s.Slots, s.Groups, s.Bits))).Value;
 
     /// <summary>Why there are none for a layer; null when there are.</summary>
     /// <param name="headDim">K = V.</param>
@@ -48,7 +49,7 @@ internal sealed class DecodeKernels
     /// <summary>Begins the stream of each sequence with its token's embedding.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Embed(int batch, in DecodeArguments.Embed arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, Threads, 0, arguments);
+    public void Embed(int batch, in DecodeArguments.Embed arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, EmbedThreads, 0, arguments);
 
     /// <summary>Products of all sequences.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
@@ -66,11 +67,11 @@ internal sealed class DecodeKernels
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
     public void SlotStep(int batch, in DecodeArguments.SlotStep arguments) =>
-        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, Threads, _stepSharedBytes, arguments);
+        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments);
 
     private void Launch(string kernel, in DecodeArguments.Project arguments, int rows, int size)
     {
         int eights = (arguments.Batch + 7) / 8, i = Array.FindIndex(Columns, c => c >= eights), tiles = _sizes[(i * 4) + size];
-        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, ((rows / Tile) + tiles - 1) / tiles, Threads, _sizes[(i * 4) + size + 1], arguments);
+        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments);
     }
 }

@@ -1,17 +1,26 @@
-// y = W n for some sequences, each weight read once: a step's products. The depth is cut into eight slices, whose sums are added in order; within a slice inputs follow each
-// other. So a number's sum has one order, whatever the shape of a block is: what a sequence gives does not depend on how many there are.
+// y = W n for some sequences, each weight read once: a step's products. The depth is cut into eight slices; the sums of the first four are added in order, those of the last
+// four likewise, then both. So a number's sum has one order, whatever the shape of a block is: what a sequence gives does not depend on how many there are.
 //
-// A block has eight warps. Shape: a warp makes 16 * Tiles rows of y for 8 * Columns sequences; RowWarps warps stand below each other and share inputs through the cache, the
-// others take slices of their own. Codes of Ahead groups of inputs are on their way at once.
+// A block has eight warps. Shape: a warp makes 16 * Tiles rows of y for 8 * Columns sequences. RowWarps warps stand below each other and take as many slices, one after the
+// other: 1, so that each warp has a slice of its own, or 4, which share the inputs that they read. Groups of 64 inputs come through a ring of Stages places in shared memory, so
+// that enough bytes are under way; a lane waits for its own codes alone.
 
 constexpr int Slices = 8, ProjectThreads = 256;
 
-template <int tiles, int rowWarps, int columns, int ahead>
+template <int tiles, int rowWarps, int columns, int stages>
 struct Shape
 {
-    static constexpr int Tiles = tiles, RowWarps = rowWarps, Columns = columns, Ahead = ahead;
-    static constexpr int BlockTiles = Tiles * RowWarps, Rows = BlockTiles * 16, Sequences = Columns * 8, SliceWarps = 8 / RowWarps;
-    static constexpr int SharedBytes = Slices * Sequences * Rows * 4 + Sequences * 4;
+    static constexpr int Tiles = tiles, RowWarps = rowWarps, Columns = columns, Stages = stages;
+    static_assert(RowWarps == 1 || RowWarps == 4, "sums of slices are added by fours");
+    static constexpr int BlockTiles = Tiles * RowWarps, Rows = BlockTiles * 16, Sequences = Columns * 8, Parts = 8 / RowWarps;
+
+    // A place of the ring: codes of eight warps, their scales, inputs of each part.
+    static constexpr int CodeBytes = Tiles * 2 * LaneBytes * 32, ScaleBytes = HasScales ? Tiles * 32 : 0, InputBytes = Sequences * Together * 2;
+    static constexpr int InputsAt = 8 * CodeBytes, ScalesAt = InputsAt + Parts * InputBytes, StageBytes = ScalesAt + 8 * ScaleBytes;
+
+    // What the parts found lies where the ring lay.
+    static constexpr int RingBytes = Stages * StageBytes, FoundBytes = Parts * Sequences * Rows * 4;
+    static constexpr int InversesAt = RingBytes > FoundBytes ? RingBytes : FoundBytes, SharedBytes = InversesAt + Sequences * 4;
 };
 
 __device__ __forceinline__ float sum_of_warp(float x)
@@ -25,23 +34,24 @@ __device__ __forceinline__ float sum_of_warp(float x)
     return x;
 }
 
-// A row of the stack: where it lies.
+// A row of the stack: where its codes lie, and where those of its tile have their scales.
 struct Row
 {
     const unsigned char* codes;
     const bf16* scales;
+    int scaleStride;
 };
 
 __device__ __forceinline__ Row row_of(const Stack& stack, int row, int depth)
 {
-    int i = 0;
+    int i = 0, begin = 0;
     while (row >= stack.ends[i])
     {
-        i++;
+        begin = stack.ends[i++];
     }
 
-    row -= i == 0 ? 0 : stack.ends[i - 1];
-    return {stack.codes[i] + row * row_bytes(depth), HasScales ? stack.scales[i] + (long long)row * (depth / Together) : nullptr};
+    row -= begin;
+    return {stack.codes[i] + row * row_bytes(depth), HasScales ? stack.scales[i] + row / 16 * 16 : nullptr, stack.ends[i] - begin};
 }
 
 // 1 / root mean square of each sequence's inputs.
@@ -68,108 +78,157 @@ __device__ __forceinline__ void find_inverses(float* inverses, const Squares& sq
     }
 }
 
-// A lane's inputs of a group: 16 of one sequence for each eight sequences.
-template <int Columns>
-__device__ __forceinline__ void load_inputs(uint4 (&x)[Columns][2], const ProjectArguments& a, int group)
-{
-    int lane = threadIdx.x & 31;
-#pragma unroll
-    for (int n = 0; n < Columns; n++)
-    {
-        int sequence = n * 8 + (lane >> 2);
-        const bf16* from = a.inputs + (long long)sequence * a.depth + group * Together;
-#pragma unroll
-        for (int half = 0; half < 2; half++)
-        {
-            x[n][half] = sequence < a.batch ? *(const uint4*)(from + input_of(lane & 3, half)) : make_uint4(0, 0, 0, 0);
-        }
-    }
-}
-
-// sums += a group's products of one tile.
-template <int Columns>
-__device__ __forceinline__ void multiply_group(float (&sums)[Columns][4], const Codes (&codes)[2], const uint4 (&x)[Columns][2], float scaleAbove, float scaleBelow)
-{
-    unsigned above[8], below[8];
-    widen(above, codes[0]);
-    widen(below, codes[1]);
-#pragma unroll
-    for (int n = 0; n < Columns; n++)
-    {
-        unsigned right[8];
-        put_inputs(right, x[n][0]);
-        put_inputs(right + 4, x[n][1]);
-        float fresh[4] = {0.0f, 0.0f, 0.0f, 0.0f};
-#pragma unroll
-        for (int i = 0; i < 4; i++)
-        {
-            unsigned left[4] = {above[i * 2], below[i * 2], above[i * 2 + 1], below[i * 2 + 1]};
-            multiply(HasScales ? fresh : sums[n], left, right[i * 2], right[i * 2 + 1]);
-        }
-
-        if (HasScales)
-        {
-            sums[n][0] += fresh[0] * scaleAbove;
-            sums[n][1] += fresh[1] * scaleAbove;
-            sums[n][2] += fresh[2] * scaleBelow;
-            sums[n][3] += fresh[3] * scaleBelow;
-        }
-    }
-}
-
-// Products of a warp's tiles with all sequences over groups [first, last) of inputs.
+// One warp's way through its slices.
 template <class S>
-__device__ __forceinline__ void multiply_slice(float (&sums)[S::Tiles][S::Columns][4], const ProjectArguments& a, const Row (&rows)[S::Tiles][2], int first, int last)
+struct Ring
 {
-    int t = threadIdx.x & 3;
-    for (int begin = first; begin < last; begin += S::Ahead)
+    const ProjectArguments& a;
+    unsigned char* ring;
+    int warp, lane, t, part, groups, each;
+    Row rows[S::Tiles][2];
+
+    __device__ __forceinline__ Ring(const ProjectArguments& a, unsigned char* ring, const int (&tiles)[S::BlockTiles])
+        : a(a), ring(ring), warp(threadIdx.x >> 5), lane(threadIdx.x & 31), t(lane & 3), part(warp / S::RowWarps), groups(a.depth / Together), each((groups + Slices - 1) / Slices)
     {
-        Codes codes[S::Ahead][S::Tiles][2];
-        uint4 x[S::Ahead][S::Columns][2];
 #pragma unroll
-        for (int i = 0; i < S::Ahead; i++)
+        for (int m = 0; m < S::Tiles; m++)
         {
-            // Beyond the end the last group comes again, and is not used.
-            int group = min(begin + i, last - 1);
+            int tile = tiles[0];
+#pragma unroll
+            for (int i = 0; i < S::RowWarps; i++)
+            {
+                tile = warp % S::RowWarps == i ? tiles[i * S::Tiles + m] : tile;
+            }
+
+#pragma unroll
+            for (int half = 0; half < 2; half++)
+            {
+                // A last tile may have rows beyond the end: the last row stands in for them.
+                rows[m][half] = row_of(a.stack, min(tile * 16 + half * 8 + (lane >> 2), a.rows - 1), a.depth);
+            }
+        }
+    }
+
+    __device__ __forceinline__ int count() const { return each * S::RowWarps; }
+
+    // The i-th group of the warp's slices; at the depth's end there may be none.
+    __device__ __forceinline__ int group(int i) const { return part * S::RowWarps * each + i; }
+
+    __device__ __forceinline__ unsigned char* codes(int stage) const { return ring + stage * S::StageBytes + warp * S::CodeBytes; }
+    __device__ __forceinline__ unsigned char* scales(int stage) const { return ring + stage * S::StageBytes + S::ScalesAt + warp * S::ScaleBytes; }
+    __device__ __forceinline__ unsigned char* inputs(int stage) const { return ring + stage * S::StageBytes + S::InputsAt + part * S::InputBytes; }
+
+    // Where eight inputs of a sequence lie, in a row of units that is turned for every other sequence: what eight lanes read at once lies in different banks.
+    static __device__ __forceinline__ int input_at(int sequence, int unit)
+    {
+        return (sequence * 8 + (unit ^ (sequence & 1) * Turned)) * 16;
+    }
+
+    __device__ __forceinline__ void ask(int i)
+    {
+        int g = group(i), stage = i % S::Stages;
+        if (i < count() && g < groups)
+        {
+            unsigned char* to = codes(stage);
 #pragma unroll
             for (int m = 0; m < S::Tiles; m++)
             {
-                codes[i][m][0] = load_codes(rows[m][0].codes, group, t);
-                codes[i][m][1] = load_codes(rows[m][1].codes, group, t);
+#pragma unroll
+                for (int half = 0; half < 2; half++)
+                {
+#pragma unroll
+                    for (int copy = 0; copy < Copies; copy++)
+                    {
+                        copy_later<LaneBytes / Copies>(to + (((m * 2 + half) * Copies + copy) * 32 + lane) * (LaneBytes / Copies), codes_of(rows[m][half].codes, g, t, copy));
+                    }
+                }
+
+                if (HasScales && lane < 8)
+                {
+                    copy_later<4>(scales(stage) + m * 32 + lane * 4, rows[m][0].scales + (long long)g * rows[m][0].scaleStride + lane * 2);
+                }
             }
 
-            load_inputs<S::Columns>(x[i], a, group);
+#pragma unroll
+            for (int u = 0; u < S::Sequences * 8 / (32 * S::RowWarps); u++)
+            {
+                int at = u * 32 * S::RowWarps + warp % S::RowWarps * 32 + lane, sequence = at / 8, unit = at % 8;
+                bool is = sequence < a.batch;
+                copy_later_or_zero(inputs(stage) + input_at(sequence, unit), a.inputs + (is ? (long long)sequence * a.depth + g * Together + unit * 8 : 0), is);
+            }
+        }
+
+        commit_copies();
+    }
+
+    // sums += the i-th group's products.
+    __device__ __forceinline__ void multiply_group(float (&sums)[S::Tiles][S::Columns][4], int i) const
+    {
+        int stage = i % S::Stages, r = lane >> 2;
+        const LaneCodes* from = (const LaneCodes*)codes(stage) + lane;
+        const unsigned char* x = inputs(stage);
+        unsigned left[S::Tiles][4][4];
+        float scale[S::Tiles][2];
+#pragma unroll
+        for (int m = 0; m < S::Tiles; m++)
+        {
+            unsigned above[8], below[8];
+            ::widen(above, from + m * 2 * Copies * 32);
+            ::widen(below, from + (m * 2 + 1) * Copies * 32);
+#pragma unroll
+            for (int k = 0; k < 4; k++)
+            {
+                left[m][k][0] = above[k * 2];
+                left[m][k][1] = below[k * 2];
+                left[m][k][2] = above[k * 2 + 1];
+                left[m][k][3] = below[k * 2 + 1];
+            }
+
+            const bf16* of = (const bf16*)(scales(stage) + m * 32);
+            scale[m][0] = HasScales ? ::widen(of[r]) : 1.0f;
+            scale[m][1] = HasScales ? ::widen(of[8 + r]) : 1.0f;
         }
 
 #pragma unroll
-        for (int i = 0; i < S::Ahead; i++)
+        for (int n = 0; n < S::Columns; n++)
         {
-            int group = begin + i;
-            if (group < last)
-            {
+            unsigned right[8];
+            put_inputs(right, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 0))));
+            put_inputs(right + 4, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 1))));
 #pragma unroll
-                for (int m = 0; m < S::Tiles; m++)
+            for (int m = 0; m < S::Tiles; m++)
+            {
+                float fresh[4] = {0.0f, 0.0f, 0.0f, 0.0f};
+#pragma unroll
+                for (int k = 0; k < 4; k++)
                 {
-                    multiply_group<S::Columns>(
-                        sums[m], codes[i][m], x[i], HasScales ? widen(rows[m][0].scales[group]) : 1.0f, HasScales ? widen(rows[m][1].scales[group]) : 1.0f);
+                    multiply(HasScales ? fresh : sums[m][n], left[m][k], right[k * 2], right[k * 2 + 1]);
+                }
+
+                if (HasScales)
+                {
+                    sums[m][n][0] += fresh[0] * scale[m][0];
+                    sums[m][n][1] += fresh[1] * scale[m][0];
+                    sums[m][n][2] += fresh[2] * scale[m][1];
+                    sums[m][n][3] += fresh[3] * scale[m][1];
                 }
             }
         }
     }
-}
+};
 
-// What a block's warps found. Rows lie side by side.
+// What a block's parts found. Rows lie side by side.
 template <class S>
 struct Found
 {
     float *sums, *inverses;
 
-    __device__ __forceinline__ Found(unsigned char* shared) : sums((float*)shared), inverses(sums + Slices * S::Sequences * S::Rows) { }
+    __device__ __forceinline__ Found(unsigned char* shared) : sums((float*)shared), inverses((float*)(shared + S::InversesAt)) { }
 
-    __device__ __forceinline__ void put(const float (&found)[S::Tiles][S::Columns][4], int slice, int firstRow)
+    __device__ __forceinline__ void put(const float (&found)[S::Tiles][S::Columns][4], int part, int firstRow)
     {
         int lane = threadIdx.x & 31, r = lane >> 2, c = (lane & 3) * 2;
-        float* to = sums + slice * S::Sequences * S::Rows + firstRow;
+        float* to = sums + part * S::Sequences * S::Rows + firstRow;
 #pragma unroll
         for (int m = 0; m < S::Tiles; m++)
         {
@@ -188,40 +247,79 @@ struct Found
     // y of one of the block's rows and a sequence.
     __device__ __forceinline__ float get(int row, int sequence) const
     {
-        float sum = 0.0f;
+        float halves[2];
 #pragma unroll
-        for (int slice = 0; slice < Slices; slice++)
+        for (int half = 0; half < 2; half++)
         {
-            sum += sums[(slice * S::Sequences + sequence) * S::Rows + row];
+            halves[half] = of(half * S::Parts / 2, row, sequence);
+#pragma unroll
+            for (int part = 1; part < S::Parts / 2; part++)
+            {
+                halves[half] += of(half * S::Parts / 2 + part, row, sequence);
+            }
         }
 
-        return sum * inverses[sequence];
+        return (halves[0] + halves[1]) * inverses[sequence];
     }
+
+private:
+    __device__ __forceinline__ float of(int part, int row, int sequence) const { return sums[(part * S::Sequences + sequence) * S::Rows + row]; }
 };
 
 template <class S>
 __device__ __forceinline__ Found<S> find(const ProjectArguments& a, const int (&tiles)[S::BlockTiles])
 {
     Found<S> found(shared);
-    int warp = threadIdx.x >> 5, lane = threadIdx.x & 31, below = warp % S::RowWarps * S::Tiles;
-    int groups = a.depth / Together, each = (groups + Slices - 1) / Slices;
-    Row rows[S::Tiles][2];
+    Ring<S> stream(a, shared, tiles);
 #pragma unroll
-    for (int m = 0; m < S::Tiles; m++)
+    for (int i = 0; i < S::Stages - 1; i++)
     {
-        int tile = S::RowWarps == 1 ? tiles[m] : below == 0 ? tiles[m] : tiles[S::BlockTiles - S::Tiles + m];
-        rows[m][0] = row_of(a.stack, tile * 16 + (lane >> 2), a.depth);
-        rows[m][1] = row_of(a.stack, tile * 16 + 8 + (lane >> 2), a.depth);
-    }
-
-    for (int slice = warp / S::RowWarps; slice < Slices; slice += S::SliceWarps)
-    {
-        float sums[S::Tiles][S::Columns][4] = {};
-        multiply_slice<S>(sums, a, rows, slice * each, min((slice + 1) * each, groups));
-        found.put(sums, slice, below * 16);
+        stream.ask(i);
     }
 
     find_inverses(found.inverses, a.squares, a.batch);
+    float sums[S::Tiles][S::Columns][4] = {}, total[S::Tiles][S::Columns][4] = {};
+    int count = stream.count();
+    for (int i = 0; i < count; i++)
+    {
+        await_copies<S::Stages - 2>();
+        if (S::RowWarps > 1)
+        {
+            __syncthreads();
+        }
+        else
+        {
+            __syncwarp();
+        }
+
+        stream.ask(i + S::Stages - 1);
+        if (stream.group(i) < stream.groups)
+        {
+            stream.multiply_group(sums, i);
+        }
+
+        if (S::RowWarps > 1 && (i + 1) % stream.each == 0)
+        {
+#pragma unroll
+            for (int m = 0; m < S::Tiles; m++)
+            {
+#pragma unroll
+                for (int n = 0; n < S::Columns; n++)
+                {
+#pragma unroll
+                    for (int e = 0; e < 4; e++)
+                    {
+                        total[m][n][e] += sums[m][n][e];
+                        sums[m][n][e] = 0.0f;
+                    }
+                }
+            }
+        }
+    }
+
+    // Nobody reads the ring any more.
+    __syncthreads();
+    found.put(S::RowWarps > 1 ? total : sums, stream.part, stream.warp % S::RowWarps * S::Tiles * 16);
     __syncthreads();
     return found;
 }
@@ -244,7 +342,7 @@ __device__ __forceinline__ void take_tiles(int* tiles, int rows)
 #pragma unroll
     for (int m = 0; m < Count; m++)
     {
-        tiles[m] = min((int)blockIdx.x * Count + m, rows / 16 - 1);
+        tiles[m] = min((int)blockIdx.x * Count + m, (rows - 1) / 16);
     }
 }
 
@@ -325,11 +423,12 @@ __device__ __forceinline__ void project_gated(const ProjectArguments& a)
     });
 }
 
-// Few rows a block where a sequence's inputs are little beside the weights, more where they would be read too often.
-template <int columns> struct Shapes { typedef Shape<2, 2, columns, 1> Plain, Gated; };
+// Small blocks where a sequence's inputs are little beside the weights, large ones where they would be read too often.
+template <int columns> struct Shapes;
 template <> struct Shapes<1> { typedef Shape<1, 1, 1, 4> Plain; typedef Shape<2, 1, 1, 2> Gated; };
-template <> struct Shapes<2> { typedef Shape<1, 1, 2, 4> Plain; typedef Shape<2, 1, 2, 2> Gated; };
-template <> struct Shapes<4> { typedef Shape<2, 1, 4, 1> Plain, Gated; };
+template <> struct Shapes<2> { typedef Shape<1, 1, 2, 3> Plain; typedef Shape<2, 1, 2, 2> Gated; };
+template <> struct Shapes<4> { typedef Shape<1, 4, 4, 4> Plain, Gated; };
+template <> struct Shapes<8> { typedef Shape<1, 4, 8, 6> Plain; typedef Shape<2, 4, 8, 4> Gated; };
 
 #define PROJECTIONS(columns) \
     extern "C" __global__ void __launch_bounds__(ProjectThreads) project_##columns(const __grid_constant__ ProjectArguments a) { project<Shapes<columns>::Plain>(a); } \

@@ -1,7 +1,8 @@
 // One token of gated slot attention (GatedSlotOperator.cs), with the maps before it and the output norm's first half behind: a block does one sequence's key-value head
 // and reads and writes its state once, in fp32.
 
-constexpr int StepThreads = 256, MostGroups = 8; // query heads of a key-value head: a warp each
+constexpr int StepThreads = 512;
+static_assert(GROUPS <= StepThreads / 32, "a warp for each query head");
 
 __device__ __forceinline__ float silu_of(float x) { return x / (1.0f + expf(-x)); }
 
@@ -17,11 +18,11 @@ __device__ __forceinline__ float largest_of_warp(float x)
 }
 
 // A warp a query head: the parts' sums, then their softmax.
-__device__ __forceinline__ void softmax_of_slots(float* weights, const float* parts, int groups)
+__device__ __forceinline__ void softmax_of_slots(float* weights, const float* parts)
 {
     constexpr int Parts = StepThreads / SLOTS, Each = (SLOTS + 31) / 32;
     int lane = threadIdx.x & 31, head = threadIdx.x >> 5;
-    if (head >= groups)
+    if (head >= GROUPS)
     {
         return;
     }
@@ -64,12 +65,12 @@ __device__ __forceinline__ void put_outputs(const SlotStepArguments& a, const fl
 {
     constexpr int Parts = StepThreads / VALUES;
     int lane = threadIdx.x & 31, h = threadIdx.x >> 5;
-    if (h >= a.groups)
+    if (h >= GROUPS)
     {
         return;
     }
 
-    int query = head * a.groups + h, heads = a.heads * a.groups;
+    int query = head * GROUPS + h, heads = a.heads * GROUPS;
     float squares = 0.0f;
     for (int v = lane; v < VALUES; v += 32)
     {
@@ -94,11 +95,66 @@ __device__ __forceinline__ void put_outputs(const SlotStepArguments& a, const fl
 
 struct StepShared
 {
-    float queries[MostGroups * KEYS], key[KEYS], value[VALUES], decay[SLOTS], write[SLOTS];
-    float parts[StepThreads * MostGroups], weights[MostGroups * SLOTS];
+    float queries[GROUPS * KEYS], key[KEYS], value[VALUES], decay[SLOTS], write[SLOTS];
+    float parts[StepThreads * GROUPS], weights[GROUPS * SLOTS];
 };
 
 extern "C" __device__ const int slot_step_shared[1] = {sizeof(StepShared)};
+
+// Numbers that stand one after the other in shared memory, and that all lanes read alike: four at once where they can be.
+template <int N>
+__device__ __forceinline__ void read(float (&x)[N], const float* from)
+{
+    if constexpr (N % 4 == 0)
+    {
+#pragma unroll
+        for (int i = 0; i < N / 4; i++)
+        {
+            float4 four = ((const float4*)from)[i];
+            x[i * 4] = four.x;
+            x[i * 4 + 1] = four.y;
+            x[i * 4 + 2] = four.z;
+            x[i * 4 + 3] = four.w;
+        }
+    }
+    else
+    {
+#pragma unroll
+        for (int i = 0; i < N; i++)
+        {
+            x[i] = from[i];
+        }
+    }
+}
+
+// The sequence's q, k, v and f through their maps.
+__device__ __forceinline__ void map_inputs(StepShared& to, const SlotStepArguments& a, int head, int b)
+{
+    int heads = a.heads, tid = threadIdx.x;
+    const float *q = a.products + (long long)b * heads * ((GROUPS + 1) * KEYS + VALUES + SLOTS), *k = q + heads * GROUPS * KEYS, *v = k + heads * KEYS, *f = v + heads * VALUES;
+    for (int i = tid; i < GROUPS * KEYS; i += StepThreads)
+    {
+        to.queries[i] = silu_of(q[head * GROUPS * KEYS + i]);
+    }
+
+    for (int i = tid; i < KEYS; i += StepThreads)
+    {
+        to.key[i] = silu_of(k[head * KEYS + i]);
+    }
+
+    for (int i = tid; i < VALUES; i += StepThreads)
+    {
+        to.value[i] = silu_of(v[head * VALUES + i]);
+    }
+
+    for (int i = tid; i < SLOTS; i += StepThreads)
+    {
+        // log sigma(f) / tau, and the write as -expm1: in 1 - e^g an open gate would write nothing.
+        float logit = f[head * SLOTS + i], gate = -a.rate * (fmaxf(-logit, 0.0f) + log1pf(expf(-fabsf(logit))));
+        to.decay[i] = expf(gate);
+        to.write[i] = -expm1f(gate);
+    }
+}
 
 extern "C" __global__ void __launch_bounds__(StepThreads) slot_step(const __grid_constant__ SlotStepArguments a)
 {
@@ -107,93 +163,78 @@ extern "C" __global__ void __launch_bounds__(StepThreads) slot_step(const __grid
     constexpr int EachKey = KEYS / KeyParts, EachSlot = SLOTS / ValueParts;
     StepShared& in = *(StepShared*)shared;
     int head = blockIdx.x % a.heads, b = blockIdx.x / a.heads, tid = threadIdx.x;
-    int row = (a.heads * a.groups + a.heads) * KEYS + a.heads * (VALUES + SLOTS);
     long long item = (long long)a.slots[b] * a.heads + head;
-    float *keys = a.keys + item * KEYS * SLOTS, *values = a.values + item * SLOTS * VALUES;
 
-    // The state is on its way while the maps are made.
-    int m = tid % SLOTS, keyPart = tid / SLOTS, v = tid % VALUES, valuePart = tid / VALUES;
+    // The state is on its way while the maps are made: a column of keys' slots, some rows of it; a column of values, some slots of it.
+    int m = tid % SLOTS, firstKey = tid / SLOTS * EachKey, v = tid % VALUES, firstSlot = tid / VALUES * EachSlot;
+    float *keys = a.keys + (item * KEYS + firstKey) * SLOTS + m, *values = a.values + (item * SLOTS + firstSlot) * VALUES + v;
     float hk[EachKey], hv[EachSlot];
 #pragma unroll
     for (int i = 0; i < EachKey; i++)
     {
-        hk[i] = keys[(keyPart * EachKey + i) * SLOTS + m];
+        hk[i] = keys[i * SLOTS];
     }
 
 #pragma unroll
     for (int i = 0; i < EachSlot; i++)
     {
-        hv[i] = values[(valuePart * EachSlot + i) * VALUES + v];
+        hv[i] = values[i * VALUES];
     }
 
-    const float* products = a.products + (long long)b * row;
-    const float *q = products + head * a.groups * KEYS, *k = products + a.heads * a.groups * KEYS + head * KEYS;
-    const float *w = products + (a.heads * a.groups + a.heads) * KEYS + head * VALUES, *f = products + (a.heads * a.groups + a.heads) * KEYS + a.heads * VALUES + head * SLOTS;
-    for (int i = tid; i < a.groups * KEYS; i += StepThreads)
-    {
-        in.queries[i] = silu_of(q[i]);
-    }
-
-    for (int i = tid; i < KEYS; i += StepThreads)
-    {
-        in.key[i] = silu_of(k[i]);
-    }
-
-    for (int i = tid; i < VALUES; i += StepThreads)
-    {
-        in.value[i] = silu_of(w[i]);
-    }
-
-    for (int i = tid; i < SLOTS; i += StepThreads)
-    {
-        // log sigma(f) / tau, and the write as -expm1: in 1 - e^g an open gate would write nothing.
-        float gate = -a.rate * (fmaxf(-f[i], 0.0f) + log1pf(expf(-fabsf(f[i]))));
-        in.decay[i] = expf(gate);
-        in.write[i] = -expm1f(gate);
-    }
-
+    map_inputs(in, a, head, b);
     __syncthreads();
-    float logits[MostGroups] = {};
-#pragma unroll
-    for (int i = 0; i < EachKey; i++)
     {
-        int c = keyPart * EachKey + i;
-        hk[i] = hk[i] * in.decay[m] + in.key[c] * in.write[m];
-        keys[c * SLOTS + m] = hk[i];
+        float key[EachKey], query[EachKey], decay = in.decay[m], write = in.write[m];
+        read(key, in.key + firstKey);
 #pragma unroll
-        for (int h = 0; h < MostGroups; h++)
+        for (int i = 0; i < EachKey; i++)
         {
-            logits[h] += h < a.groups ? in.queries[h * KEYS + c] * hk[i] : 0.0f;
+            hk[i] = hk[i] * decay + key[i] * write;
+            keys[i * SLOTS] = hk[i];
+        }
+
+#pragma unroll
+        for (int h = 0; h < GROUPS; h++)
+        {
+            read(query, in.queries + h * KEYS + firstKey);
+            float logit = 0.0f;
+#pragma unroll
+            for (int i = 0; i < EachKey; i++)
+            {
+                logit += query[i] * hk[i];
+            }
+
+            in.parts[h * StepThreads + tid] = logit;
         }
     }
 
-#pragma unroll
-    for (int h = 0; h < MostGroups; h++)
-    {
-        in.parts[h * StepThreads + tid] = logits[h];
-    }
-
     __syncthreads();
-    softmax_of_slots(in.weights, in.parts, a.groups);
+    softmax_of_slots(in.weights, in.parts);
     __syncthreads();
-    float outputs[MostGroups] = {};
-#pragma unroll
-    for (int i = 0; i < EachSlot; i++)
     {
-        int s = valuePart * EachSlot + i;
-        hv[i] = hv[i] * in.decay[s] + in.write[s] * in.value[v];
-        values[s * VALUES + v] = hv[i];
+        float decay[EachSlot], write[EachSlot], weight[EachSlot], value = in.value[v];
+        read(decay, in.decay + firstSlot);
+        read(write, in.write + firstSlot);
 #pragma unroll
-        for (int h = 0; h < MostGroups; h++)
+        for (int i = 0; i < EachSlot; i++)
         {
-            outputs[h] += h < a.groups ? in.weights[h * SLOTS + s] * hv[i] : 0.0f;
+            hv[i] = hv[i] * decay[i] + write[i] * value;
+            values[i * VALUES] = hv[i];
         }
-    }
 
 #pragma unroll
-    for (int h = 0; h < MostGroups; h++)
-    {
-        in.parts[h * StepThreads + tid] = outputs[h];
+        for (int h = 0; h < GROUPS; h++)
+        {
+            read(weight, in.weights + h * SLOTS + firstSlot);
+            float output = 0.0f;
+#pragma unroll
+            for (int i = 0; i < EachSlot; i++)
+            {
+                output += weight[i] * hv[i];
+            }
+
+            in.parts[h * StepThreads + tid] = output;
+        }
     }
 
     __syncthreads();

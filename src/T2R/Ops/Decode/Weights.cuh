@@ -2,7 +2,7 @@
 // below. Which 16 is the format's choice, as long as both factors choose alike: the order of a sum within a product is nobody's business.
 //
 //   WEIGHTS 16: bf16, [rows, depth]
-//            8: codes -127 ... 127 of one byte, [rows, depth], and a bf16 scale for each 64 inputs, [rows, depth / 64]
+//            8: codes -127 ... 127 of one byte, [rows, depth], and a bf16 scale for each 64 inputs, [depth / 64, rows]
 //            4: codes 0 ... 15 that stand for -8 ... 7, two a byte, the earlier in the low half, [rows, depth / 2], and scales likewise
 //
 // Codes are whole numbers that bf16 holds exactly; a product over 64 inputs is scaled afterwards, in fp32.
@@ -19,42 +19,40 @@ __device__ __forceinline__ void put(unsigned* to, uint4 x)
     to[3] = x.w;
 }
 
+// Of a row: its bytes. Of a group of 64 inputs: the bytes that a lane holds of a row, in how many copies they come and from where; which two units of eight inputs those are;
+// by which bits units are turned in shared memory; and a lane's codes as pairs of bf16, two pairs for each of four products, from copies 32 lanes apart.
 #if WEIGHTS == 16
 constexpr bool HasScales = false;
-typedef struct { uint4 low, high; } Codes;
+constexpr int LaneBytes = 32, Copies = 2, Turned = 4;
+typedef uint4 LaneCodes;
 
 __device__ __forceinline__ long long row_bytes(int depth) { return (long long)depth * 2; }
+__device__ __forceinline__ int input_unit(int t, int half) { return half * 4 + t; }
 
-__device__ __forceinline__ Codes load_codes(const unsigned char* row, int group, int t)
+__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int copy) { return row + (group * 8 + copy * 4 + t) * 16; }
+
+__device__ __forceinline__ void widen(unsigned (&w)[8], const uint4* codes)
 {
-    const uint4* from = (const uint4*)row + group * 8 + t;
-    return {__ldcs(from), __ldcs(from + 4)};
+    put(w, codes[0]);
+    put(w + 4, codes[32]);
 }
-
-// Pairs of bf16, two pairs for each of four products.
-__device__ __forceinline__ void widen(unsigned (&w)[8], const Codes& codes)
-{
-    put(w, codes.low);
-    put(w + 4, codes.high);
-}
-
-__device__ __forceinline__ int input_of(int t, int half) { return half * 32 + t * 8; }
 
 #elif WEIGHTS == 8
 constexpr bool HasScales = true;
-typedef uint4 Codes;
+constexpr int LaneBytes = 16, Copies = 1, Turned = 1;
+typedef uint4 LaneCodes;
 
 __device__ __forceinline__ long long row_bytes(int depth) { return depth; }
-
-__device__ __forceinline__ Codes load_codes(const unsigned char* row, int group, int t) { return __ldcs((const uint4*)row + group * 4 + t); }
+__device__ __forceinline__ int input_unit(int t, int half) { return t * 2 + half; }
+__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int) { return row + (group * 4 + t) * 16; }
 
 // 2^23 + code + 128 as a float is the code's byte under three known ones.
 __device__ __forceinline__ float code_of(unsigned shifted, unsigned selector) { return __uint_as_float(__byte_perm(shifted, 0x4B000000u, selector)) - 8388736.0f; }
 
-__device__ __forceinline__ void widen(unsigned (&w)[8], const Codes& codes)
+__device__ __forceinline__ void widen(unsigned (&w)[8], const uint4* codes)
 {
     unsigned words[4];
-    put(words, codes);
+    put(words, *codes);
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
@@ -64,15 +62,14 @@ __device__ __forceinline__ void widen(unsigned (&w)[8], const Codes& codes)
     }
 }
 
-__device__ __forceinline__ int input_of(int t, int half) { return t * 16 + half * 8; }
-
 #else
 constexpr bool HasScales = true;
-typedef uint2 Codes;
+constexpr int LaneBytes = 8, Copies = 1, Turned = 1;
+typedef uint2 LaneCodes;
 
 __device__ __forceinline__ long long row_bytes(int depth) { return depth / 2; }
-
-__device__ __forceinline__ Codes load_codes(const unsigned char* row, int group, int t) { return __ldcs((const uint2*)row + group * 4 + t); }
+__device__ __forceinline__ int input_unit(int t, int half) { return t * 2 + half; }
+__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int) { return row + (group * 4 + t) * 8; }
 
 // 128 + code as a bf16 is the code in its last bits; a word's codes come out in pairs four apart.
 __device__ __forceinline__ void widen_eight(unsigned* w, unsigned codes)
@@ -85,13 +82,11 @@ __device__ __forceinline__ void widen_eight(unsigned* w, unsigned codes)
     }
 }
 
-__device__ __forceinline__ void widen(unsigned (&w)[8], const Codes& codes)
+__device__ __forceinline__ void widen(unsigned (&w)[8], const uint2* codes)
 {
-    widen_eight(w, codes.x);
-    widen_eight(w + 4, codes.y);
+    widen_eight(w, codes->x);
+    widen_eight(w + 4, codes->y);
 }
-
-__device__ __forceinline__ int input_of(int t, int half) { return t * 16 + half * 8; }
 #endif
 
 // Eight inputs, paired as widen pairs the weights'.
