@@ -14,6 +14,14 @@ __device__ __forceinline__ unsigned pack(float low, float high)
     return pair;
 }
 
+// a - b of each half, rounded.
+__device__ __forceinline__ unsigned subtract_pairs(unsigned a, unsigned b)
+{
+    unsigned difference;
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(difference) : "r"(b), "r"(0xBF80BF80u), "r"(a)); // -1
+    return difference;
+}
+
 __device__ __forceinline__ bf16 round_bf16(float x) { return (bf16)pack(x, 0.0f); }
 
 __device__ __forceinline__ float fast_exp2(float x)

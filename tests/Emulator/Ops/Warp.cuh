@@ -14,6 +14,7 @@ inline bf16 round_bf16(float x)
 }
 
 inline unsigned pack(float low, float high) { return round_bf16(low) | (unsigned)round_bf16(high) << 16; }
+inline unsigned subtract_pairs(unsigned a, unsigned b) { return pack(widen_low(a) - widen_low(b), widen_high(a) - widen_high(b)); }
 inline float fast_exp2(float x) { return exp2f(x); }
 inline float fast_exp(float x) { return expf(x); }
 inline float sigmoid(float x) { return 1.0f / (1.0f + expf(-x)); }

@@ -1,13 +1,5 @@
 // What the kernels of a step are given, laid out as in DecodeArguments.cs.
 
-// Several weights of one depth whose rows stand one below the other; rows of each are a multiple of 16.
-struct Stack
-{
-    const unsigned char* codes[4];
-    const bf16* scales[4]; // null where codes are bf16
-    int ends[4];           // row after a weight's last, in the stack
-};
-
 // Sums of squares of what a norm reads, one for each `width` numbers of a row, in order.
 struct Squares
 {

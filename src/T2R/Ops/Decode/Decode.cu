@@ -12,6 +12,7 @@
 
 #include "Ops/Warp.cuh"
 #include "Ops/Copy.cuh"
+#include "Ops/Overlap.cuh"
 
 extern __shared__ __align__(16) unsigned char shared[];
 

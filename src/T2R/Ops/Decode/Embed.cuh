@@ -4,6 +4,7 @@ constexpr int EmbedThreads = 256;
 
 extern "C" __global__ void __launch_bounds__(EmbedThreads) embed(const __grid_constant__ EmbedArguments a)
 {
+    let_next_start();
     int b = blockIdx.x;
     const bf16* from = a.embedding + (long long)a.ids[b] * a.rows;
     for (int i = threadIdx.x; i < (a.rows + 31) / 32 * 32; i += EmbedThreads)

@@ -15,7 +15,7 @@ struct Shape
     static constexpr int BlockTiles = Tiles * RowWarps, Rows = BlockTiles * 16, Sequences = Columns * 8, Parts = 8 / RowWarps;
 
     // A place of the ring: codes of eight warps, their scales, inputs of each part.
-    static constexpr int CodeBytes = Tiles * 2 * LaneBytes * 32, ScaleBytes = HasScales ? Tiles * 32 : 0, InputBytes = Sequences * Together * 2;
+    static constexpr int CodeBytes = Tiles * Copies * 32 * 16, ScaleBytes = HasScales ? Tiles * 32 : 0, InputBytes = Sequences * Together * 2;
     static constexpr int InputsAt = 8 * CodeBytes, ScalesAt = InputsAt + Parts * InputBytes, StageBytes = ScalesAt + 8 * ScaleBytes;
 
     // What the parts found lies where the ring lay.
@@ -32,26 +32,6 @@ __device__ __forceinline__ float sum_of_warp(float x)
     }
 
     return x;
-}
-
-// A row of the stack: where its codes lie, and where those of its tile have their scales.
-struct Row
-{
-    const unsigned char* codes;
-    const bf16* scales;
-    int scaleStride;
-};
-
-__device__ __forceinline__ Row row_of(const Stack& stack, int row, int depth)
-{
-    int i = 0, begin = 0;
-    while (row >= stack.ends[i])
-    {
-        begin = stack.ends[i++];
-    }
-
-    row -= begin;
-    return {stack.codes[i] + row * row_bytes(depth), HasScales ? stack.scales[i] + row / 16 * 16 : nullptr, stack.ends[i] - begin};
 }
 
 // 1 / root mean square of each sequence's inputs.
@@ -83,29 +63,24 @@ template <class S>
 struct Ring
 {
     const ProjectArguments& a;
-    unsigned char* ring;
-    int warp, lane, t, part, groups, each;
-    Row rows[S::Tiles][2];
+    unsigned char* places;
+    int warp, lane, part, groups, each;
+    Tile16 tiles[S::Tiles];
 
-    __device__ __forceinline__ Ring(const ProjectArguments& a, unsigned char* ring, const int (&tiles)[S::BlockTiles])
-        : a(a), ring(ring), warp(threadIdx.x >> 5), lane(threadIdx.x & 31), t(lane & 3), part(warp / S::RowWarps), groups(a.depth / Together), each((groups + Slices - 1) / Slices)
+    __device__ __forceinline__ Ring(const ProjectArguments& a, unsigned char* places, const int (&all)[S::BlockTiles])
+        : a(a), places(places), warp(threadIdx.x >> 5), lane(threadIdx.x & 31), part(warp / S::RowWarps), groups(a.depth / Together), each((groups + Slices - 1) / Slices)
     {
 #pragma unroll
         for (int m = 0; m < S::Tiles; m++)
         {
-            int tile = tiles[0];
+            int tile = all[m];
 #pragma unroll
-            for (int i = 0; i < S::RowWarps; i++)
+            for (int i = 1; i < S::RowWarps; i++)
             {
-                tile = warp % S::RowWarps == i ? tiles[i * S::Tiles + m] : tile;
+                tile = warp % S::RowWarps == i ? all[i * S::Tiles + m] : tile;
             }
 
-#pragma unroll
-            for (int half = 0; half < 2; half++)
-            {
-                // A last tile may have rows beyond the end: the last row stands in for them.
-                rows[m][half] = row_of(a.stack, min(tile * 16 + half * 8 + (lane >> 2), a.rows - 1), a.depth);
-            }
+            tiles[m].set(a.stack, tile, a.depth, a.rows - 1);
         }
     }
 
@@ -114,9 +89,9 @@ struct Ring
     // The i-th group of the warp's slices; at the depth's end there may be none.
     __device__ __forceinline__ int group(int i) const { return part * S::RowWarps * each + i; }
 
-    __device__ __forceinline__ unsigned char* codes(int stage) const { return ring + stage * S::StageBytes + warp * S::CodeBytes; }
-    __device__ __forceinline__ unsigned char* scales(int stage) const { return ring + stage * S::StageBytes + S::ScalesAt + warp * S::ScaleBytes; }
-    __device__ __forceinline__ unsigned char* inputs(int stage) const { return ring + stage * S::StageBytes + S::InputsAt + part * S::InputBytes; }
+    __device__ __forceinline__ unsigned char* codes(int stage) const { return places + stage * S::StageBytes + warp * S::CodeBytes; }
+    __device__ __forceinline__ unsigned char* scales(int stage) const { return places + stage * S::StageBytes + S::ScalesAt + warp * S::ScaleBytes; }
+    __device__ __forceinline__ unsigned char* inputs(int stage) const { return places + stage * S::StageBytes + S::InputsAt + part * S::InputBytes; }
 
     // Where eight inputs of a sequence lie, in a row of units that is turned for every other sequence: what eight lanes read at once lies in different banks.
     static __device__ __forceinline__ int input_at(int sequence, int unit)
@@ -124,48 +99,56 @@ struct Ring
         return (sequence * 8 + (unit ^ (sequence & 1) * Turned)) * 16;
     }
 
-    __device__ __forceinline__ void ask(int i)
+    __device__ __forceinline__ bool is_there(int i) const { return i < count() && group(i) < groups; }
+
+    // Codes and scales of the i-th group; no other kernel writes them.
+    __device__ __forceinline__ void ask_codes(int i)
     {
         int g = group(i), stage = i % S::Stages;
-        if (i < count() && g < groups)
+        if (!is_there(i))
         {
-            unsigned char* to = codes(stage);
-#pragma unroll
-            for (int m = 0; m < S::Tiles; m++)
-            {
-#pragma unroll
-                for (int half = 0; half < 2; half++)
-                {
-#pragma unroll
-                    for (int copy = 0; copy < Copies; copy++)
-                    {
-                        copy_later<LaneBytes / Copies>(to + (((m * 2 + half) * Copies + copy) * 32 + lane) * (LaneBytes / Copies), codes_of(rows[m][half].codes, g, t, copy));
-                    }
-                }
-
-                if (HasScales && lane < 8)
-                {
-                    copy_later<4>(scales(stage) + m * 32 + lane * 4, rows[m][0].scales + (long long)g * rows[m][0].scaleStride + lane * 2);
-                }
-            }
-
-#pragma unroll
-            for (int u = 0; u < S::Sequences * 8 / (32 * S::RowWarps); u++)
-            {
-                int at = u * 32 * S::RowWarps + warp % S::RowWarps * 32 + lane, sequence = at / 8, unit = at % 8;
-                bool is = sequence < a.batch;
-                copy_later_or_zero(inputs(stage) + input_at(sequence, unit), a.inputs + (is ? (long long)sequence * a.depth + g * Together + unit * 8 : 0), is);
-            }
+            return;
         }
 
-        commit_copies();
+        uint4* to = (uint4*)codes(stage) + lane;
+#pragma unroll
+        for (int m = 0; m < S::Tiles; m++)
+        {
+#pragma unroll
+            for (int copy = 0; copy < Copies; copy++)
+            {
+                copy_later<16>(to + (m * Copies + copy) * 32, tiles[m].from(g, copy));
+            }
+
+            if (HasScales && lane < 8)
+            {
+                copy_later<4>(scales(stage) + m * 32 + lane * 4, tiles[m].scales_from(g));
+            }
+        }
+    }
+
+    __device__ __forceinline__ void ask_inputs(int i)
+    {
+        int g = group(i), stage = i % S::Stages;
+        if (!is_there(i))
+        {
+            return;
+        }
+
+#pragma unroll
+        for (int u = 0; u < S::Sequences * 8 / (32 * S::RowWarps); u++)
+        {
+            int at = u * 32 * S::RowWarps + warp % S::RowWarps * 32 + lane, sequence = at / 8, unit = at % 8;
+            bool is = sequence < a.batch;
+            copy_later_or_zero(inputs(stage) + input_at(sequence, unit), a.inputs + (is ? (long long)sequence * a.depth + g * Together + unit * 8 : 0), is);
+        }
     }
 
     // sums += the i-th group's products.
     __device__ __forceinline__ void multiply_group(float (&sums)[S::Tiles][S::Columns][4], int i) const
     {
-        int stage = i % S::Stages, r = lane >> 2;
-        const LaneCodes* from = (const LaneCodes*)codes(stage) + lane;
+        int stage = i % S::Stages, r = lane >> 2, t = lane & 3;
+        const uint4* from = (const uint4*)codes(stage) + lane;
         const unsigned char* x = inputs(stage);
         unsigned left[S::Tiles][4][4];
         float scale[S::Tiles][2];
@@ -173,8 +156,7 @@ struct Ring
         for (int m = 0; m < S::Tiles; m++)
         {
             unsigned above[8], below[8];
-            ::widen(above, from + m * 2 * Copies * 32);
-            ::widen(below, from + (m * 2 + 1) * Copies * 32);
+            widen(above, below, from + m * Copies * 32);
 #pragma unroll
             for (int k = 0; k < 4; k++)
             {
@@ -185,16 +167,16 @@ struct Ring
             }
 
             const bf16* of = (const bf16*)(scales(stage) + m * 32);
-            scale[m][0] = HasScales ? ::widen(of[r]) : 1.0f;
-            scale[m][1] = HasScales ? ::widen(of[8 + r]) : 1.0f;
+            scale[m][0] = HasScales ? widen(of[r]) : 1.0f;
+            scale[m][1] = HasScales ? widen(of[8 + r]) : 1.0f;
         }
 
 #pragma unroll
         for (int n = 0; n < S::Columns; n++)
         {
             unsigned right[8];
-            put_inputs(right, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 0))));
-            put_inputs(right + 4, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 1))));
+            put(right, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 0))));
+            put(right + 4, *(const uint4*)(x + input_at(n * 8 + r, input_unit(t, 1))));
 #pragma unroll
             for (int m = 0; m < S::Tiles; m++)
             {
@@ -270,16 +252,25 @@ template <class S>
 __device__ __forceinline__ Found<S> find(const ProjectArguments& a, const int (&tiles)[S::BlockTiles])
 {
     Found<S> found(shared);
-    Ring<S> stream(a, shared, tiles);
+    Ring<S> ring(a, shared, tiles);
+    let_next_start();
 #pragma unroll
     for (int i = 0; i < S::Stages - 1; i++)
     {
-        stream.ask(i);
+        ring.ask_codes(i);
+    }
+
+    await_earlier();
+#pragma unroll
+    for (int i = 0; i < S::Stages - 1; i++)
+    {
+        ring.ask_inputs(i);
+        commit_copies();
     }
 
     find_inverses(found.inverses, a.squares, a.batch);
     float sums[S::Tiles][S::Columns][4] = {}, total[S::Tiles][S::Columns][4] = {};
-    int count = stream.count();
+    int count = ring.count();
     for (int i = 0; i < count; i++)
     {
         await_copies<S::Stages - 2>();
@@ -292,13 +283,15 @@ __device__ __forceinline__ Found<S> find(const ProjectArguments& a, const int (&
             __syncwarp();
         }
 
-        stream.ask(i + S::Stages - 1);
-        if (stream.group(i) < stream.groups)
+        ring.ask_codes(i + S::Stages - 1);
+        ring.ask_inputs(i + S::Stages - 1);
+        commit_copies();
+        if (ring.is_there(i))
         {
-            stream.multiply_group(sums, i);
+            ring.multiply_group(sums, i);
         }
 
-        if (S::RowWarps > 1 && (i + 1) % stream.each == 0)
+        if (S::RowWarps > 1 && (i + 1) % ring.each == 0)
         {
 #pragma unroll
             for (int m = 0; m < S::Tiles; m++)
@@ -319,7 +312,7 @@ __device__ __forceinline__ Found<S> find(const ProjectArguments& a, const int (&
 
     // Nobody reads the ring any more.
     __syncthreads();
-    found.put(S::RowWarps > 1 ? total : sums, stream.part, stream.warp % S::RowWarps * S::Tiles * 16);
+    found.put(S::RowWarps > 1 ? total : sums, ring.part, ring.warp % S::RowWarps * S::Tiles * 16);
     __syncthreads();
     return found;
 }
@@ -425,10 +418,14 @@ __device__ __forceinline__ void project_gated(const ProjectArguments& a)
 
 // Small blocks where a sequence's inputs are little beside the weights, large ones where they would be read too often.
 template <int columns> struct Shapes;
-template <> struct Shapes<1> { typedef Shape<1, 1, 1, 4> Plain; typedef Shape<2, 1, 1, 2> Gated; };
+#ifndef TUNED
+template <> struct Shapes<1> { typedef Shape<1, 1, 1, 4> Plain; typedef Shape<2, 1, 1, 3> Gated; };
 template <> struct Shapes<2> { typedef Shape<1, 1, 2, 3> Plain; typedef Shape<2, 1, 2, 2> Gated; };
-template <> struct Shapes<4> { typedef Shape<1, 4, 4, 4> Plain, Gated; };
-template <> struct Shapes<8> { typedef Shape<1, 4, 8, 6> Plain; typedef Shape<2, 4, 8, 4> Gated; };
+template <> struct Shapes<4> { typedef Shape<1, 1, 4, 2> Plain; typedef Shape<2, 1, 4, 2> Gated; };
+template <> struct Shapes<8> { typedef Shape<2, 1, 8, 2> Plain; typedef Shape<1, 4, 8, 3> Gated; };
+#else
+TUNED
+#endif
 
 #define PROJECTIONS(columns) \
     extern "C" __global__ void __launch_bounds__(ProjectThreads) project_##columns(const __grid_constant__ ProjectArguments a) { project<Shapes<columns>::Plain>(a); } \

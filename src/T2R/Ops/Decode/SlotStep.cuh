@@ -181,6 +181,8 @@ extern "C" __global__ void __launch_bounds__(StepThreads) slot_step(const __grid
         hv[i] = values[i * VALUES];
     }
 
+    let_next_start();
+    await_earlier();
     map_inputs(in, a, head, b);
     __syncthreads();
     {

@@ -1,15 +1,23 @@
-// A weight's rows as a warp's left factor. Inputs are taken 64 at a time: of these a lane of quarter t = lane % 4 holds 16 of row lane / 4 and the same 16 of the row eight
-// below. Which 16 is the format's choice, as long as both factors choose alike: the order of a sum within a product is nobody's business.
+// Weights as a warp's left factors: tiles of 16 rows, whose inputs are taken in groups of 64. Of a group a lane of quarter t = lane % 4 holds 16 inputs of row lane / 4 and the
+// same 16 of the row eight below. Which 16 is the format's choice, as long as both factors choose alike: the order within a product is nobody's business.
 //
-//   WEIGHTS 16: bf16, [rows, depth]
-//            8: codes -127 ... 127 of one byte, [rows, depth], and a bf16 scale for each 64 inputs, [depth / 64, rows]
-//            4: codes 0 ... 15 that stand for -8 ... 7, two a byte, the earlier in the low half, [rows, depth / 2], and scales likewise
+//   WEIGHTS 16: bf16, row-major, as they are
+//            8: whole numbers -127 ... 127. A tile's group is 16 bytes for each lane, its 16 of row lane / 4, then likewise for the row eight below; inputs 16 t + i, of each four
+//               in the order 0, 2, 1, 3. Groups follow each other, then tiles
+//            4: whole numbers -8 ... 7, plus 8. A tile's group is 16 bytes for each lane, eight of its one row, then eight of the other; inputs 16 t + i, of each eight in the
+//               order 0, 2, 4, 6, 1, 3, 5, 7, the first in the lowest bits. Groups follow each other, then tiles
 //
-// Codes are whole numbers that bf16 holds exactly; a product over 64 inputs is scaled afterwards, in fp32.
+// Whole numbers have bf16 scales, one for each row and group, [groups, rows]: bf16 holds the numbers exactly, and a group's products are scaled in fp32. PackedWeight.cs packs.
 
-#include "Ops/Warp.cuh"
+constexpr int Together = 64; // inputs of a group
 
-constexpr int Together = 64; // inputs
+// Several weights of one depth whose rows stand one below the other.
+struct Stack
+{
+    const unsigned char* codes[4];
+    const bf16* scales[4]; // null where codes are bf16
+    int ends[4];           // row after a weight's last, in the stack
+};
 
 __device__ __forceinline__ void put(unsigned* to, uint4 x)
 {
@@ -19,85 +27,116 @@ __device__ __forceinline__ void put(unsigned* to, uint4 x)
     to[3] = x.w;
 }
 
-// Of a row: its bytes. Of a group of 64 inputs: the bytes that a lane holds of a row, in how many copies they come and from where; which two units of eight inputs those are;
-// by which bits units are turned in shared memory; and a lane's codes as pairs of bf16, two pairs for each of four products, from copies 32 lanes apart.
+// A lane's view of a tile. Copies: how many copies of 16 bytes bring its codes of a group, `from` says from where. widen: these codes, copies 32 lanes apart, as pairs of
+// bf16, two pairs of each row for each of four products. input_unit: which two units of eight inputs they belong to; Turned: see Ring.
 #if WEIGHTS == 16
 constexpr bool HasScales = false;
-constexpr int LaneBytes = 32, Copies = 2, Turned = 4;
-typedef uint4 LaneCodes;
+constexpr int Copies = 4, Turned = 4;
 
-__device__ __forceinline__ long long row_bytes(int depth) { return (long long)depth * 2; }
 __device__ __forceinline__ int input_unit(int t, int half) { return half * 4 + t; }
 
-__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int copy) { return row + (group * 8 + copy * 4 + t) * 16; }
-
-__device__ __forceinline__ void widen(unsigned (&w)[8], const uint4* codes)
+struct Tile16
 {
-    put(w, codes[0]);
-    put(w + 4, codes[32]);
-}
+    const unsigned char* rows[2];
 
-#elif WEIGHTS == 8
-constexpr bool HasScales = true;
-constexpr int LaneBytes = 16, Copies = 1, Turned = 1;
-typedef uint4 LaneCodes;
-
-__device__ __forceinline__ long long row_bytes(int depth) { return depth; }
-__device__ __forceinline__ int input_unit(int t, int half) { return t * 2 + half; }
-__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int) { return row + (group * 4 + t) * 16; }
-
-// 2^23 + code + 128 as a float is the code's byte under three known ones.
-__device__ __forceinline__ float code_of(unsigned shifted, unsigned selector) { return __uint_as_float(__byte_perm(shifted, 0x4B000000u, selector)) - 8388736.0f; }
-
-__device__ __forceinline__ void widen(unsigned (&w)[8], const uint4* codes)
-{
-    unsigned words[4];
-    put(words, *codes);
-#pragma unroll
-    for (int i = 0; i < 4; i++)
+    // Rows beyond the end of a last tile: the last row stands in for them.
+    __device__ __forceinline__ void set(const Stack& stack, int tile, int depth, int last)
     {
-        unsigned shifted = words[i] ^ 0x80808080u;
-        w[i * 2] = pack(code_of(shifted, 0x7440), code_of(shifted, 0x7441));
-        w[i * 2 + 1] = pack(code_of(shifted, 0x7442), code_of(shifted, 0x7443));
+        int lane = threadIdx.x & 31;
+#pragma unroll
+        for (int half = 0; half < 2; half++)
+        {
+            int row = min(tile * 16 + half * 8 + (lane >> 2), last), i = 0, begin = 0;
+            while (row >= stack.ends[i])
+            {
+                begin = stack.ends[i++];
+            }
+
+            rows[half] = stack.codes[i] + (long long)(row - begin) * depth * 2 + (lane & 3) * 16;
+        }
     }
+
+    __device__ __forceinline__ const void* from(int group, int copy) const { return rows[copy >> 1] + group * 128 + (copy & 1) * 64; }
+    __device__ __forceinline__ const void* scales_from(int) const { return nullptr; }
+};
+
+__device__ __forceinline__ void widen(unsigned (&above)[8], unsigned (&below)[8], const uint4* codes)
+{
+    put(above, codes[0]);
+    put(above + 4, codes[32]);
+    put(below, codes[64]);
+    put(below + 4, codes[96]);
 }
 
 #else
 constexpr bool HasScales = true;
-constexpr int LaneBytes = 8, Copies = 1, Turned = 1;
-typedef uint2 LaneCodes;
+constexpr int Copies = WEIGHTS / 4, Turned = 1;
 
-__device__ __forceinline__ long long row_bytes(int depth) { return depth / 2; }
 __device__ __forceinline__ int input_unit(int t, int half) { return t * 2 + half; }
-__device__ __forceinline__ const unsigned char* codes_of(const unsigned char* row, int group, int t, int) { return row + (group * 4 + t) * 8; }
 
-// 128 + code as a bf16 is the code in its last bits; a word's codes come out in pairs four apart.
+struct Tile16
+{
+    const unsigned char* codes;
+    const bf16* scales;
+    int rows;
+
+    __device__ __forceinline__ void set(const Stack& stack, int tile, int depth, int)
+    {
+        int lane = threadIdx.x & 31, i = 0, begin = 0;
+        while (tile * 16 >= stack.ends[i])
+        {
+            begin = stack.ends[i++];
+        }
+
+        int own = tile - begin / 16;
+        codes = stack.codes[i] + ((long long)own * (depth / Together) * Copies * 32 + lane) * 16;
+        scales = stack.scales[i] + own * 16 + (lane & 7) * 2;
+        rows = stack.ends[i] - begin;
+    }
+
+    __device__ __forceinline__ const void* from(int group, int copy) const { return codes + (group * Copies + copy) * 512; }
+    __device__ __forceinline__ const void* scales_from(int group) const { return scales + (long long)group * rows; }
+};
+
+#if WEIGHTS == 8
+// A byte's lower seven bits in a bf16 of 128 are 128 more; its sign bit makes of that 128 a 256, which is what a negative number's must lose.
+__device__ __forceinline__ unsigned two_codes(unsigned bytes) { return subtract_pairs((bytes & 0x007F007Fu) | 0x43004300u, (bytes & 0x00800080u) | 0x43004300u); }
+
+__device__ __forceinline__ void widen_row(unsigned (&w)[8], uint4 codes)
+{
+    unsigned words[4];
+    put(words, codes);
+#pragma unroll
+    for (int i = 0; i < 4; i++)
+    {
+        w[i * 2] = two_codes(words[i]);
+        w[i * 2 + 1] = two_codes(words[i] >> 8);
+    }
+}
+
+__device__ __forceinline__ void widen(unsigned (&above)[8], unsigned (&below)[8], const uint4* codes)
+{
+    widen_row(above, codes[0]);
+    widen_row(below, codes[32]);
+}
+
+#else
+// Four bits at the end of a bf16 of 128 are 128 more.
 __device__ __forceinline__ void widen_eight(unsigned* w, unsigned codes)
 {
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
-        unsigned pair = ((codes >> (4 * i)) & 0x000F000Fu) | 0x43004300u;
-        w[i] = pack(widen_low(pair) - 136.0f, widen_high(pair) - 136.0f);
+        w[i] = subtract_pairs(((codes >> (4 * i)) & 0x000F000Fu) | 0x43004300u, 0x43084308u); // 136
     }
 }
 
-__device__ __forceinline__ void widen(unsigned (&w)[8], const uint2* codes)
+__device__ __forceinline__ void widen(unsigned (&above)[8], unsigned (&below)[8], const uint4* codes)
 {
-    widen_eight(w, codes->x);
-    widen_eight(w + 4, codes->y);
+    widen_eight(above, codes->x);
+    widen_eight(above + 4, codes->y);
+    widen_eight(below, codes->z);
+    widen_eight(below + 4, codes->w);
 }
 #endif
-
-// Eight inputs, paired as widen pairs the weights'.
-__device__ __forceinline__ void put_inputs(unsigned* to, uint4 x)
-{
-#if WEIGHTS == 4
-    to[0] = __byte_perm(x.x, x.z, 0x5410);
-    to[1] = __byte_perm(x.x, x.z, 0x7632);
-    to[2] = __byte_perm(x.y, x.w, 0x5410);
-    to[3] = __byte_perm(x.y, x.w, 0x7632);
-#else
-    put(to, x);
 #endif
-}
