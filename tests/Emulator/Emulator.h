@@ -44,6 +44,7 @@ inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector)
     return z;
 }
 
+inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz((unsigned)x); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }

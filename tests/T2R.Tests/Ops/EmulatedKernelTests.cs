@@ -18,6 +18,7 @@ public class EmulatedKernelTests
         { "swiglu", "", "4096" },
         { "cross_entropy", "", "5 1003" },
         { "sum_of_squares", "", "5000 3" },
+        { "choose", "", "777" },
         { "decode", "WEIGHTS=16 KEYS=64 VALUES=64 SLOTS=32 GROUPS=4", "11 704 48 2" },
         { "decode", "WEIGHTS=8 KEYS=128 VALUES=128 SLOTS=64 GROUPS=3", "33 576 80 1" },
         { "decode", "WEIGHTS=4 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },

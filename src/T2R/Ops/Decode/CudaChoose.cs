@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using T2R.Interop.Cuda;
+using static TorchSharp.torch;
+
+namespace T2R.Ops.Decode;
+
+/// <summary>Chooses tokens where their logits are, by the kernel of <c>Choose.cu</c>.</summary>
+internal static class CudaChoose
+{
+    /// <summary>Sequences of a launch.</summary>
+    public const int MostSequences = 64;
+
+    private const int Threads = 1024;
+    private static readonly Lazy<(CudaModule Module, int SharedBytes)> Loaded = new(() =>
+    {
+        var module = CudaModule.Of("Ops/Decode/Choose.cu");
+        return (module, module.Constants("choose_shared")[0]);
+    });
+
+    /// <summary>Puts the choice into torch's stream.</summary>
+    /// <param name="logits">fp32 <c>[rows, V]</c>, dense.</param>
+    /// <param name="vocabulary">Ids are below this.</param>
+    /// <param name="choices">One a sequence, at most <see cref="MostSequences"/>.</param>
+    /// <param name="ids">int32, receives an id a sequence; −1 where logits are not finite numbers.</param>
+    public static void Run(Tensor logits, int vocabulary, ReadOnlySpan<Choice> choices, Tensor ids)
+    {
+        var arguments = new Arguments { Logits = CudaUnits.Address(logits), Ids = CudaUnits.Address(ids), Stride = (int)logits.shape[1], Vocabulary = vocabulary };
+        choices.CopyTo(arguments.Choices);
+        Loaded.Value.Module.Kernel("choose").Launch(CudaStream.Torch, choices.Length, Threads, Loaded.Value.SharedBytes, arguments);
+    }
+
+    /// <summary>How a sequence's token is chosen, as in <c>Choose.cu</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Choice
+    {
+        public ulong Seed;
+        public long Draw;
+        public double Temperature, TopP, MinP;
+        public int TopK, Row;
+    }
+
+    [InlineArray(MostSequences)]
+    private struct PerSequence
+    {
+        private Choice _first;
+    }
+
+    // Choose.cu
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Arguments
+    {
+        public nint Logits, Ids;
+        public int Stride, Vocabulary;
+        public PerSequence Choices;
+    }
+}
