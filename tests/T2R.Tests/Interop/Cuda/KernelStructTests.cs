@@ -16,7 +16,9 @@ public partial class KernelStructTests
     [InlineData("Ops/GatedSlot/GatedSlot.cu", "Arguments", "T2R.Ops.GatedSlot.CudaArguments")]
     [InlineData("Ops/CrossEntropy.cu", "Arguments", "T2R.Ops.CudaCrossEntropy+Arguments")]
     [InlineData("Ops/RmsNorm.cu", "Arguments", "T2R.Ops.CudaRmsNorm+Arguments")]
+    [InlineData("Ops/SumOfSquares.cu", "Part", "T2R.Ops.CudaSumOfSquares+Part")]
     [InlineData("Ops/SumOfSquares.cu", "Arguments", "T2R.Ops.CudaSumOfSquares+Arguments")]
+    [InlineData("Ops/SumOfSquares.cu", "Shares", "T2R.Ops.CudaSumOfSquares+Shares")]
     [InlineData("Ops/SwiGlu.cu", "Arguments", "T2R.Ops.CudaSwiGlu+Arguments")]
     public void Fields_have_the_same_types_in_the_same_order(string file, string name, string type)
     {
