@@ -127,7 +127,6 @@ internal sealed class OffloadedMoments : IDisposable
             if (gradients[moments.Weight.Name] is { } gradient)
             {
                 dense.Add(moments, gradient.contiguous().DetachFromDisposeScope());
-                AdamWOperator.Check(moments.Weight.Tensor, dense[moments], moments.State);
             }
         }
 

@@ -51,8 +51,10 @@ internal sealed class StagingPlace : IDisposable
     /// <param name="step">The constants.</param>
     public void Step(CudaStream stream, MomentPiece piece, Tensor gradient, in AdamWStep step)
     {
+        var range = new AdamWRange(piece.Moments.Weight.Tensor, gradient, piece.Moments.Layout.StateOf(_tensors), step, piece.First, piece.Count);
+        range.Check();
         stream.WaitFor(_arrived);
-        CudaAdamW.Run(stream, piece.Moments.Weight.Tensor, gradient, piece.First, piece.Count, piece.Moments.Layout.StateOf(_tensors), step);
+        CudaAdamW.Run(stream, [range]);
         stream.Record(_stepped);
     }
 
