@@ -13,10 +13,10 @@ namespace T2R.Generation.Decoding;
 internal sealed class CudaStep : IDisposable
 {
     private readonly List<Tensor> _memory = [];
-    private readonly DecodeArguments.Embed _embed;
+    private readonly DecodeArguments.EmbedArguments _embed;
     private readonly Layer[] _layers;
     private readonly DecodeKernels _wideKernels; // of what is not quantised
-    private readonly DecodeArguments.Project _head;
+    private readonly DecodeArguments.ProjectArguments _head;
 
     /// <summary>Takes the memory and compiles the kernels.</summary>
     /// <param name="model">In bf16 on the first card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
@@ -37,7 +37,7 @@ internal sealed class CudaStep : IDisposable
         var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
         _wideKernels = KernelsOf(mixers[0]);
-        _embed = new DecodeArguments.Embed { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
+        _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
         _layers = [.. mixers.Select(LayerOf)];
         _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
 
@@ -52,7 +52,7 @@ internal sealed class CudaStep : IDisposable
         {
             var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
             var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
-            var step = new DecodeArguments.SlotStep
+            var step = new DecodeArguments.SlotStepArguments
             {
                 Products = CudaUnits.Address(products),
                 Keys = CudaUnits.Address(keys),
@@ -82,7 +82,7 @@ internal sealed class CudaStep : IDisposable
 
             Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
 
-            DecodeArguments.Project Stack(Tensor inputs, int depth, params ReadOnlySpan<string> names)
+            DecodeArguments.ProjectArguments Stack(Tensor inputs, int depth, params ReadOnlySpan<string> names)
             {
                 var weights = new DecodeWeight[names.Length];
                 for (int n = 0; n < names.Length; n++)
@@ -144,10 +144,10 @@ internal sealed class CudaStep : IDisposable
         }
     }
 
-    private static DecodeArguments.Project Products(Tensor inputs, int depth, ReadOnlySpan<DecodeWeight> weights)
+    private static DecodeArguments.ProjectArguments Products(Tensor inputs, int depth, ReadOnlySpan<DecodeWeight> weights)
     {
         var stack = DecodeArguments.Stack.Of(weights);
-        return new DecodeArguments.Project { Stack = stack, Inputs = CudaUnits.Address(inputs), Depth = depth, Rows = stack.Rows };
+        return new DecodeArguments.ProjectArguments { Stack = stack, Inputs = CudaUnits.Address(inputs), Depth = depth, Rows = stack.Rows };
     }
 
     private static DecodeKernels KernelsOf(GatedSlotAttentionConfig mixer) => DecodeKernels.Of(mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
@@ -176,9 +176,9 @@ internal sealed class CudaStep : IDisposable
         DecodeKernels Kernels,
         Tensor Keys,
         Tensor Values,
-        DecodeArguments.Project Inputs,
-        DecodeArguments.SlotStep Step,
-        DecodeArguments.Project Output,
-        DecodeArguments.Project Gated,
-        DecodeArguments.Project Down);
+        DecodeArguments.ProjectArguments Inputs,
+        DecodeArguments.SlotStepArguments Step,
+        DecodeArguments.ProjectArguments Output,
+        DecodeArguments.ProjectArguments Gated,
+        DecodeArguments.ProjectArguments Down);
 }

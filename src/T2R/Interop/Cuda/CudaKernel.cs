@@ -4,6 +4,7 @@ namespace T2R.Interop.Cuda;
 internal sealed unsafe class CudaKernel
 {
     private const int MaxDynamicSharedBytes = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+    private static readonly Lazy<bool> CanOverlap = new(() => CudaDevice.All()[0].ComputeCapability.Major >= 9);
     private readonly string _name;
     private readonly nint _function;
     private int _sharedBytes = 48 * 1024; // what a block can have unasked
@@ -19,9 +20,10 @@ internal sealed unsafe class CudaKernel
     /// <param name="threads">Threads of a block.</param>
     /// <param name="sharedBytes">Shared memory of a block that the kernel lays out itself.</param>
     /// <param name="arguments">The struct, laid out as the kernel's.</param>
+    /// <param name="overlaps">Whether its blocks may start before the kernel before it in the stream has ended, as it waits for that itself (<c>Overlap.cuh</c>).</param>
     /// <typeparam name="T">Of sequential layout.</typeparam>
     /// <exception cref="InvalidOperationException">The driver refuses, as it does with more shared memory than the card has.</exception>
-    public void Launch<T>(CudaStream stream, int blocks, int threads, int sharedBytes, in T arguments)
+    public void Launch<T>(CudaStream stream, int blocks, int threads, int sharedBytes, in T arguments, bool overlaps = false)
         where T : unmanaged
     {
         ArgumentNullException.ThrowIfNull(stream);
@@ -40,9 +42,21 @@ internal sealed unsafe class CudaKernel
         fixed (T* address = &arguments)
         {
             void* addresses = address;
-            CudaDriver.Check(
-                CudaDriver.cuLaunchKernel(_function, (uint)blocks, 1, 1, (uint)threads, 1, 1, (uint)sharedBytes, stream.Handle, &addresses, null),
-                $"{nameof(CudaDriver.cuLaunchKernel)} of {_name}");
+            var overlapping = new CudaDriver.LaunchAttribute { Id = CudaDriver.ProgrammaticStreamSerialization, Value = 1 };
+            var launch = new CudaDriver.LaunchConfig
+            {
+                GridX = (uint)blocks,
+                GridY = 1,
+                GridZ = 1,
+                BlockX = (uint)threads,
+                BlockY = 1,
+                BlockZ = 1,
+                SharedBytes = (uint)sharedBytes,
+                Stream = stream.Handle,
+                Attributes = (nint)(&overlapping),
+                AttributeCount = overlaps && CanOverlap.Value ? 1u : 0,
+            };
+            CudaDriver.Check(CudaDriver.cuLaunchKernelEx(&launch, _function, &addresses, null), $"{nameof(CudaDriver.cuLaunchKernelEx)} of {_name}");
         }
     }
 }

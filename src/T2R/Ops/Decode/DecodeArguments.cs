@@ -84,7 +84,7 @@ internal static class DecodeArguments
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    internal struct Project
+    internal struct ProjectArguments
     {
         public Stack Stack;
         public nint Inputs;
@@ -95,7 +95,7 @@ internal static class DecodeArguments
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    internal struct SlotStep
+    internal struct SlotStepArguments
     {
         public nint Products, Keys, Values, Norm, Normed, Squares;
         public int Heads;
@@ -104,7 +104,7 @@ internal static class DecodeArguments
     }
 
     [StructLayout(LayoutKind.Sequential)]
-    internal struct Embed
+    internal struct EmbedArguments
     {
         public nint Embedding;
         public int Rows;

@@ -46,32 +46,32 @@ internal sealed class DecodeKernels
     public static string? UnfitProduct(int rows, int depth) =>
         rows % Tile != 0 || depth % Together != 0 ? $"a product of {rows} × {depth} is not of multiples of {Tile} and {Together}" : null;
 
-    /// <summary>Begins the stream of each sequence with its token's embedding.</summary>
+    /// <summary>Begins the stream of each sequence with its token's embedding, when all earlier work is done.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Embed(int batch, in DecodeArguments.Embed arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, EmbedThreads, 0, arguments);
+    public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, EmbedThreads, 0, arguments);
 
     /// <summary>Products of all sequences.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Project(in DecodeArguments.Project arguments) => Launch("project", arguments, arguments.Rows, 0);
+    public void Project(in DecodeArguments.ProjectArguments arguments) => Launch("project", arguments, arguments.Rows, 0);
 
     /// <summary>Products, added to the stream.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void ProjectAdded(in DecodeArguments.Project arguments) => Launch("project_added", arguments, arguments.Rows, 0);
+    public void ProjectAdded(in DecodeArguments.ProjectArguments arguments) => Launch("project_added", arguments, arguments.Rows, 0);
 
     /// <summary>Products of a gate and of what it gates.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void ProjectGated(in DecodeArguments.Project arguments) => Launch("project_gated", arguments, arguments.Rows, 2);
+    public void ProjectGated(in DecodeArguments.ProjectArguments arguments) => Launch("project_gated", arguments, arguments.Rows, 2);
 
     /// <summary>Gated slot attention's step.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void SlotStep(int batch, in DecodeArguments.SlotStep arguments) =>
-        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments);
+    public void SlotStep(int batch, in DecodeArguments.SlotStepArguments arguments) =>
+        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments, overlaps: true);
 
-    private void Launch(string kernel, in DecodeArguments.Project arguments, int rows, int size)
+    private void Launch(string kernel, in DecodeArguments.ProjectArguments arguments, int rows, int size)
     {
         int eights = (arguments.Batch + 7) / 8, i = Array.FindIndex(Columns, c => c >= eights), tiles = _sizes[(i * 4) + size];
-        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments);
+        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments, overlaps: true);
     }
 }
