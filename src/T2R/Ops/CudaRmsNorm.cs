@@ -62,10 +62,10 @@ internal sealed class CudaRmsNorm
     /// <param name="weight_D">w, in fp32.</param>
     /// <param name="inverse_N1">r of each row, as <see cref="Forward"/> gave it.</param>
     /// <param name="dy_ND">The gradient of y.</param>
-    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32.</param>
+    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32; null where it is not wanted.</param>
     /// <param name="dx_ND">Receives dx; dense.</param>
     /// <param name="past_ND">What is added to dx; may be dx; null for nothing.</param>
-    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor dw_D, Tensor dx_ND, Tensor? past_ND)
+    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor? dw_D, Tensor dx_ND, Tensor? past_ND)
     {
         using var scope = NewDisposeScope();
         var (x, weight, dy) = (CudaUnits.Dense(x_ND), CudaUnits.Dense(weight_D), CudaUnits.Dense(dy_ND));
@@ -86,7 +86,10 @@ internal sealed class CudaRmsNorm
             Blocks = blocks,
         };
         Launch("rms_norm_backward", blocks, arguments);
-        _module.Kernel("rms_norm_weight").Launch(CudaStream.Torch, (_width + SumColumns - 1) / SumColumns, SumThreads, SumThreads * sizeof(float), arguments);
+        if (dw_D is not null)
+        {
+            _module.Kernel("rms_norm_weight").Launch(CudaStream.Torch, (_width + SumColumns - 1) / SumColumns, SumThreads, SumThreads * sizeof(float), arguments);
+        }
     }
 
     private static CudaRmsNorm? Load(int width, bool silu)
