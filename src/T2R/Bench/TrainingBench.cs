@@ -46,15 +46,15 @@ public static class TrainingBench
             var watch = Stopwatch.StartNew();
             var step = stage.Step.Run(setup.Options.Optimizer.LearningRate, norm, () => Batches(setup), Judge);
             norm = step.Norm;
-            bool onCard = setup.Device.type == TorchSharp.DeviceType.CUDA;
-            if (onCard)
+            int? card = setup.Device.type == TorchSharp.DeviceType.CUDA ? CudaDevice.IndexOf(setup.Device) : null;
+            if (card is not null)
             {
-                CudaStream.Torch.Synchronize();
+                CudaStream.Torch(card.Value).Synchronize();
             }
 
             double seconds = watch.Elapsed.TotalSeconds;
             GC.Collect();
-            done.Add(new TrainingBenchStep(seconds, step.Loss, onCard ? CudaMemory.Now().Used : 0, ProcessMemory.Now().Resident));
+            done.Add(new TrainingBenchStep(seconds, step.Loss, card is null ? 0 : CudaMemory.Now(card.Value).Used, ProcessMemory.Now().Resident));
             stepped?.Invoke(done[^1]);
         }
 

@@ -14,7 +14,7 @@ internal sealed unsafe class CudaKernel
     /// Puts the kernel, whose one parameter is a struct, into a stream; the calling thread goes on. What goes wrong while it runs (an address that is not there) shows in a
     /// later call, and the card's context is lost then.
     /// </summary>
-    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work.</param>
+    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work. Of the card that the kernel was loaded on.</param>
     /// <param name="blocks">Blocks of the grid; 0 does nothing.</param>
     /// <param name="threads">Threads of a block.</param>
     /// <param name="sharedBytes">Shared memory of a block that the kernel lays out itself.</param>
@@ -30,7 +30,7 @@ internal sealed unsafe class CudaKernel
             return;
         }
 
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(stream.Device);
         if (sharedBytes > _sharedBytes)
         {
             CudaDriver.Check(CudaDriver.cuFuncSetAttribute(_function, MaxDynamicSharedBytes, sharedBytes), $"{nameof(CudaDriver.cuFuncSetAttribute)} of {_name} to {sharedBytes} bytes");
