@@ -35,6 +35,25 @@ inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }
 inline float __fdividef(float a, float b) { return a / b; }
 inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+inline float __fadd_rn(float a, float b) { return a + b; }
+inline float __fsub_rn(float a, float b) { return a - b; }
+inline float __fmul_rn(float a, float b) { return a * b; }
+inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __fsqrt_rn(float x) { return sqrtf(x); }
+template <class T> inline T __ldcs(const T* from) { return *from; }
+template <class T> inline void __stcs(T* to, T x) { *to = x; }
+
+inline unsigned __byte_perm(unsigned a, unsigned b, unsigned selector)
+{
+    uint64_t bytes = (uint64_t)b << 32 | a;
+    unsigned x = 0;
+    for (int i = 0; i < 4; i++)
+    {
+        x |= (unsigned)(bytes >> ((selector >> (4 * i) & 7) * 8) & 0xFF) << (8 * i);
+    }
+
+    return x;
+}
 
 constexpr int SharedBytes = 232448;
 extern unsigned char shared[SharedBytes];

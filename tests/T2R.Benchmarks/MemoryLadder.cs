@@ -89,7 +89,7 @@ internal static class MemoryLadder
         var config = preset with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), layers)] };
         var setup = new TrainingSetup(config, Teacher: null, row.Options, ScalarType.BFloat16, CUDA);
         string planned = MemoryPart.Text(setup.Memory.Total);
-        if (!setup.Memory.Fits(CardMemory.Now()))
+        if (!setup.Memory.Fits(CardMemory.Now(device: 0)))
         {
             Console.WriteLine($"{row.Name,-52} {planned,8} does not fit");
             return 0;

@@ -15,6 +15,7 @@ public class SumOfSquaresTests
         Tensor[] tensors =
         [
             Half(randn(1) + 1), Half(randn(4099)), randn(7), randn(1000, 1003) * 3, Half(randn(5001, 1003)), Half(randn(64, 64)).t(), Half(randn(4096)).narrow(0, 3, 1001), randn(0),
+            .. Enumerable.Range(1, 150).Select(i => i % 3 == 0 ? randn(i * 331) : Half(randn(i * 331))),
         ];
         double expected = tensors.Sum(x => x.to(ScalarType.Float64).square().sum().item<double>());
         Assert.Equal(1, Kernels(tensors) / expected, 1e-6);

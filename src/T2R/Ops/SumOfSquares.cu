@@ -1,17 +1,31 @@
-// The sum of the squares of a tensor's numbers (SumOfSquares.cs), read once: each block leaves its share in fp32, and one more kernel adds the shares of all tensors up
-// in fp64. The order of additions follows from the number of blocks alone.
+// The sum of the squares of tensors' numbers (SumOfSquares.cs), each read once: each block leaves its share of one tensor in fp32, and one more kernel adds all shares up
+// in fp64. The order of additions follows from the tensors' sizes alone.
 
 #include "Ops/Silu.cuh"
 
-constexpr int Threads = 256, Warps = Threads / 32, SumThreads = 1024;
+constexpr int Threads = 256, Warps = Threads / 32, SumThreads = 1024, MostParts = 64;
+
+// CudaSumOfSquares.cs
+struct Part
+{
+    const void* numbers; // from a multiple of 16 bytes on
+    long long count;
+    float* shares;       // one for each of its blocks
+    int start, blocks;   // its first block in the grid, in order, and how many follow; beyond all blocks where there is no part
+};
 
 // CudaSumOfSquares.cs
 struct Arguments
 {
-    const void* numbers; // from a multiple of 16 bytes on
+    Part parts[MostParts];
+};
+
+// CudaSumOfSquares.cs
+struct Shares
+{
+    const float* shares;
     long long count;
-    float* shares;       // one for each block; of sum_of_shares, count of them
-    double* sum;         // of sum_of_shares
+    double* sum;
 };
 
 extern __shared__ __align__(16) unsigned char shared[];
@@ -44,9 +58,18 @@ template <class T>
 __device__ __forceinline__ void share(const Arguments& a)
 {
     constexpr int Numbers = 16 / sizeof(T), Unroll = 4;
-    const T* numbers = (const T*)a.numbers;
-    const uint4* from = (const uint4*)a.numbers;
-    long long units = a.count / Numbers, stride = (long long)gridDim.x * Threads, i = (long long)blockIdx.x * Threads + threadIdx.x;
+    int p = 0;
+#pragma unroll
+    for (int half = MostParts / 2; half > 0; half /= 2)
+    {
+        p += a.parts[p + half].start <= (int)blockIdx.x ? half : 0;
+    }
+
+    const Part& part = a.parts[p];
+    const T* numbers = (const T*)part.numbers;
+    const uint4* from = (const uint4*)part.numbers;
+    int block = (int)blockIdx.x - part.start;
+    long long units = part.count / Numbers, stride = (long long)part.blocks * Threads, i = (long long)block * Threads + threadIdx.x;
     float sum = 0.0f;
     for (; i + (Unroll - 1) * stride < units; i += Unroll * stride)
     {
@@ -70,7 +93,7 @@ __device__ __forceinline__ void share(const Arguments& a)
     }
 
     // What is left is less than a unit.
-    if (blockIdx.x == 0 && units * Numbers + threadIdx.x < a.count)
+    if (block == 0 && units * Numbers + threadIdx.x < part.count)
     {
         sum += square(wide(numbers[units * Numbers + threadIdx.x]));
     }
@@ -96,14 +119,14 @@ __device__ __forceinline__ void share(const Arguments& a)
             sum += sums[warp];
         }
 
-        a.shares[blockIdx.x] = sum;
+        part.shares[block] = sum;
     }
 }
 
 extern "C" __global__ void __launch_bounds__(Threads) squares_of_bf16(const Arguments a) { share<bf16>(a); }
 extern "C" __global__ void __launch_bounds__(Threads) squares_of_f32(const Arguments a) { share<float>(a); }
 
-extern "C" __global__ void __launch_bounds__(SumThreads) sum_of_shares(const Arguments a)
+extern "C" __global__ void __launch_bounds__(SumThreads) sum_of_shares(const Shares a)
 {
     double* sums = (double*)shared;
     double sum = 0.0;

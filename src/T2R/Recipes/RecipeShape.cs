@@ -62,7 +62,7 @@ public sealed record RecipeShape(Recipe Recipe, ModelConfig Config, ModelConfig?
     /// <summary>The card that a recipe is trained on, or planned for.</summary>
     internal static CardMemory? CardOf(Recipe recipe, CardMemory? imagined, Problems problems)
     {
-        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now() : null);
+        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now(device: 0) : null);
         if (recipe.Device == RecipeDevice.Cuda && card is null)
         {
             problems.Add("device is cuda and libtorch sees no CUDA device; `t2r doctor` says why. Use device=cpu, or device=auto to take what is there.");

@@ -40,7 +40,7 @@ internal sealed class BlockwiseBackward : IDisposable
         int first = Array.FindIndex(_weights, w => w.Count > 0);
         _lowest = _embedding is not null ? 0 : first < 0 ? blocks : first;
         bool offload = options.OffloadInputs && _policy != RecomputePolicy.None && model.Device.type == TorchSharp.DeviceType.CUDA;
-        _inputs = offload ? new OffloadedInputs(blocks) : new KeptInputs();
+        _inputs = offload ? new OffloadedInputs(blocks, model.Device) : new KeptInputs();
     }
 
     /// <summary>Whether any weight below the final norm is trained, so that <see cref="Backward"/> is needed at all.</summary>

@@ -36,9 +36,9 @@ internal sealed class CheckpointParts : IDisposable
     /// <summary>The tensors themselves, which training changes; a card has done all its work on them, also on those that lie in host memory.</summary>
     public static CheckpointParts Of(TrainingState state, WeightSet weights, IOptimizer optimizer)
     {
-        if (weights.All.Any(w => IsOnCard(w.Tensor)))
+        if (weights.All.Select(w => w.Tensor).FirstOrDefault(IsOnCard) is { } onCard)
         {
-            cuda.synchronize();
+            cuda.synchronize(onCard.device);
         }
 
         return new CheckpointParts(
@@ -51,8 +51,9 @@ internal sealed class CheckpointParts : IDisposable
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
         var fromCard = new List<(nint, nint, long)>();
+        int card = 0;
         List<(string, Tensor)> weights = [.. Weights.Select(Copied)], moments = [.. Moments.Select(Copied)];
-        BulkCopy.ToHost(fromCard);
+        BulkCopy.ToHost(card, fromCard);
         weights.Concat(moments).ToList().ForEach(t => t.Item2.DetachFromDisposeScope());
         return new CheckpointParts(State, weights, moments, isCopy: true);
 
@@ -66,6 +67,7 @@ internal sealed class CheckpointParts : IDisposable
 
             var whole = source.contiguous();
             var copy = empty(whole.shape, whole.dtype, CPU);
+            card = whole.device_index;
             fromCard.Add((TensorMemory.DataPointer(whole), TensorMemory.DataPointer(copy), whole.numel() * whole.element_size()));
             return (part.Name, copy);
         }

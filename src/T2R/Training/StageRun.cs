@@ -32,6 +32,7 @@ internal sealed class StageRun : IDisposable
                 StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
                 var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
             };
+            Step = new TrainingStep(options, Loss, Flow, Optimizer, gradients);
         }
         catch
         {
@@ -51,6 +52,9 @@ internal sealed class StageRun : IDisposable
 
     /// <summary>What is minimised.</summary>
     public IStageLoss Loss { get; }
+
+    /// <summary>Runs its steps.</summary>
+    public TrainingStep Step { get; }
 
     /// <inheritdoc />
     public void Dispose()

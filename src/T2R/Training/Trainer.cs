@@ -2,7 +2,6 @@ using T2R.Data;
 using T2R.Evaluation;
 using T2R.Models;
 using T2R.Training.Memory;
-using static TorchSharp.torch;
 
 namespace T2R.Training;
 
@@ -29,6 +28,7 @@ public sealed class Trainer : IDisposable
     private TrainingReport? _report;
     private StageRun? _stage;
     private TrainingState _state;
+    private DataCursor _nextCursor;
     private long _peakBytes;
 
     /// <summary>Prepares a run; nothing is written yet.</summary>
@@ -80,12 +80,10 @@ public sealed class Trainer : IDisposable
             EnterStage(_state.Step);
             _report!.StepBegins();
             double learningRate = _schedule.At(_state.Step);
-            BeginStepInBackward(learningRate);
-            var (loss, parts) = AccumulateGradients();
-            double norm = _stage!.Flow.Norm();
-            StopIfNotFinite(loss, norm);
-            EndStep(learningRate, norm);
-            _report.StepEnds(_state, loss, parts, learningRate, norm, _peakBytes);
+            double? normBefore = _state.Step == _stage!.Plan.FirstStep ? null : _state.GradientNorm;
+            var step = _stage.Step.Run(learningRate, normBefore, Batches, StopIfNotFinite);
+            Advance(step.Norm);
+            _report.StepEnds(_state, step.Loss, step.Parts, learningRate, step.Norm, _peakBytes);
             EvaluateIfDue();
             SaveIfDue();
         }
@@ -170,77 +168,40 @@ public sealed class Trainer : IDisposable
         return _stage;
     }
 
-    private (double Loss, IReadOnlyDictionary<string, double> Parts) AccumulateGradients()
+    // Those of the step under way, from the cursor on, and where the step after it begins.
+    private IEnumerable<Batch> Batches()
     {
-        using var scope = NewDisposeScope();
-        _gradients.Clear();
         var cursor = _state.Cursor;
-        var losses = new List<StepLoss>();
         for (int i = 0; i < _options.AccumulationSteps; i++)
         {
-            using var batch = _windows.Next(_options.MicroBatchSize, ref cursor, _inputs.Model.Device);
-            losses.Add(_stage!.Loss.Backward(batch, 1.0 / _options.AccumulationSteps));
+            yield return _windows.Next(_options.MicroBatchSize, ref cursor, _inputs.Model.Device);
         }
 
-        _state = _state with { Cursor = cursor };
-        var mean = StepLoss.Mean(losses);
-        losses.ForEach(l => l.Dispose());
-        return mean;
+        _nextCursor = cursor;
     }
 
-    private void StopIfNotFinite(double loss, double norm)
+    private void StopIfNotFinite(StepResult step)
     {
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        if (!double.IsFinite(step.Loss) || !double.IsFinite(step.Norm))
         {
             _saver.Wait();
-            string what = !double.IsFinite(loss) ? $"the loss is {loss}" : $"the norm of the gradients is {norm}";
+            string what = !double.IsFinite(step.Loss) ? $"the loss is {step.Loss}" : $"the norm of the gradients is {step.Norm}";
             throw new DivergedException(_state.Step + 1, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
         }
     }
 
-    // The norm that clipping needs is that of the step before: this step's is known when its weights have moved. A stage's first step has none before it.
-    private void BeginStepInBackward(double learningRate)
+    private void Advance(double norm)
     {
-        if (_stage!.Flow.StepsInBackward)
-        {
-            bool isFirst = _state.Step == _stage.Plan.FirstStep && _options.ClipNorm > 0;
-            _stage.Optimizer.BeginStep(learningRate, Clip(isFirst ? MeasureNorm() : _state.GradientNorm));
-        }
-    }
-
-    // A backward for its norm alone. Left unclipped, one large first gradient would outweigh all others in the moments for many steps.
-    private double MeasureNorm()
-    {
-        var began = _state;
-        _stage!.Flow.OnlyMeasures = true;
-        AccumulateGradients();
-        _stage.Flow.OnlyMeasures = false;
-        _state = began;
-        return _stage.Flow.Norm();
-    }
-
-    private void EndStep(double learningRate, double norm)
-    {
-        if (!_stage!.Flow.StepsInBackward)
-        {
-            _stage.Optimizer.BeginStep(learningRate, Clip(norm));
-            _stage.Optimizer.Update(_gradients);
-            _gradients.Clear();
-        }
-
-        _stage.Optimizer.EndStep();
-        _stage.Flow.Sample();
-        _peakBytes = Math.Max(_peakBytes, _stage.Flow.PeakBytes);
+        _peakBytes = Math.Max(_peakBytes, _stage!.Flow.PeakBytes);
         _state = _state with
         {
             Step = _state.Step + 1,
             Tokens = _state.Tokens + _options.TokensPerStep,
+            Cursor = _nextCursor,
             OptimizerSteps = _stage.Optimizer.Steps,
             GradientNorm = norm,
         };
     }
-
-    private double Clip(double norm) => _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
 
     private void EvaluateIfDue()
     {

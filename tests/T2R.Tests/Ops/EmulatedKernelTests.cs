@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using T2R.Tests.Checkpoints;
 using Xunit;
 
@@ -24,23 +23,8 @@ public class EmulatedKernelTests
     [MemberData(nameof(Cases))]
     public void A_kernel_gives_what_its_formulas_give(string program, string definitions, string arguments)
     {
-        Assert.SkipUnless(HasCompiler(), "there is no g++");
+        Assert.SkipUnless(Emulator.HasCompiler(), Emulator.Lack);
         using var folder = new TemporaryFolder();
-        string emulator = Path.Combine(Repository.Root, "tests", "Emulator"), built = folder[program];
-        string[] defined = [.. definitions.Split(' ', StringSplitOptions.RemoveEmptyEntries).Select(d => $"-D{d}")];
-        Run("g++", ["-O2", "-std=c++17", "-w", $"-I{emulator}", $"-I{Path.Combine(Repository.Root, "src", "T2R")}", .. defined, Path.Combine(emulator, $"{program}.cpp"), "-o", built]);
-        Run(built, arguments.Split(' '));
-    }
-
-    private static bool HasCompiler() =>
-        (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(':').Any(folder => File.Exists(Path.Combine(folder, "g++")));
-
-    private static void Run(string program, IEnumerable<string> arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        var error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.True(process.ExitCode == 0, $"{program} ended with {process.ExitCode}:\n{output}{error.Result}");
+        Emulator.Run(Emulator.Build(program, definitions, folder), arguments.Split(' '));
     }
 }

@@ -11,35 +11,10 @@ internal sealed unsafe class CudaKernel
     internal CudaKernel(string name, nint function) => (_name, _function) = (name, function);
 
     /// <summary>
-    /// Puts the kernel into a stream; the calling thread goes on. What goes wrong while it runs (an address that is not there) shows in a later call, and the card's
-    /// context is lost then.
+    /// Puts the kernel, whose one parameter is a struct, into a stream; the calling thread goes on. What goes wrong while it runs (an address that is not there) shows in a
+    /// later call, and the card's context is lost then.
     /// </summary>
-    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work.</param>
-    /// <param name="blocks">Blocks of the grid; 0 does nothing.</param>
-    /// <param name="threads">Threads of a block.</param>
-    /// <param name="arguments">One for each of the kernel's parameters, in order and of its type.</param>
-    /// <exception cref="InvalidOperationException">The driver refuses.</exception>
-    public void Launch(CudaStream stream, int blocks, int threads, params ReadOnlySpan<KernelArgument> arguments)
-    {
-        ArgumentNullException.ThrowIfNull(stream);
-        if (blocks == 0)
-        {
-            return;
-        }
-
-        ulong* values = stackalloc ulong[arguments.Length];
-        void** addresses = stackalloc void*[arguments.Length];
-        for (int i = 0; i < arguments.Length; i++)
-        {
-            values[i] = arguments[i].Bits;
-            addresses[i] = values + i;
-        }
-
-        Launch(stream, blocks, threads, 0, addresses);
-    }
-
-    /// <summary>The same for a kernel with one parameter, a struct.</summary>
-    /// <param name="stream">Where.</param>
+    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work. Of the card that the kernel was loaded on.</param>
     /// <param name="blocks">Blocks of the grid; 0 does nothing.</param>
     /// <param name="threads">Threads of a block.</param>
     /// <param name="sharedBytes">Shared memory of a block that the kernel lays out itself.</param>
@@ -55,7 +30,7 @@ internal sealed unsafe class CudaKernel
             return;
         }
 
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(stream.Device);
         if (sharedBytes > _sharedBytes)
         {
             CudaDriver.Check(CudaDriver.cuFuncSetAttribute(_function, MaxDynamicSharedBytes, sharedBytes), $"{nameof(CudaDriver.cuFuncSetAttribute)} of {_name} to {sharedBytes} bytes");
@@ -65,15 +40,9 @@ internal sealed unsafe class CudaKernel
         fixed (T* address = &arguments)
         {
             void* addresses = address;
-            Launch(stream, blocks, threads, sharedBytes, &addresses);
+            CudaDriver.Check(
+                CudaDriver.cuLaunchKernel(_function, (uint)blocks, 1, 1, (uint)threads, 1, 1, (uint)sharedBytes, stream.Handle, &addresses, null),
+                $"{nameof(CudaDriver.cuLaunchKernel)} of {_name}");
         }
-    }
-
-    private void Launch(CudaStream stream, int blocks, int threads, int sharedBytes, void** addresses)
-    {
-        CudaDriver.Enter();
-        CudaDriver.Check(
-            CudaDriver.cuLaunchKernel(_function, (uint)blocks, 1, 1, (uint)threads, 1, 1, (uint)sharedBytes, stream.Handle, addresses, null),
-            $"{nameof(CudaDriver.cuLaunchKernel)} of {_name}");
     }
 }

@@ -1,6 +1,5 @@
 using System.Runtime.Intrinsics;
 using T2R.Interop;
-using static TorchSharp.torch;
 
 namespace T2R.Ops.AdamW;
 
@@ -11,30 +10,35 @@ internal static class CpuAdamW
     private const int BlocksAtOnce = 128;
     private static readonly Vector256<uint> Lanes = Vector256.Create(0u, 1, 2, 3, 4, 5, 6, 7);
 
-    public static void Run(Tensor weight, Tensor gradient, AdamWState state, AdamWStep step)
+    /// <summary>Steps a range.</summary>
+    /// <param name="range">Of a weight with at most 2³¹ − 1 elements.</param>
+    /// <exception cref="OverflowException">The weight has more.</exception>
+    public static void Run(AdamWRange range)
     {
-        int count = checked((int)weight.numel());
+        int first = checked((int)range.First), count = checked((int)range.Count);
         int blocks = (count + EightBitCode.Block - 1) / EightBitCode.Block;
         TorchThreads.ForEach((blocks + BlocksAtOnce - 1) / BlocksAtOnce, part =>
         {
             int end = Math.Min(blocks, (part + 1) * BlocksAtOnce);
-            if (state.Format == MomentFormat.EightBit)
+            if (range.State.Format == MomentFormat.EightBit)
             {
-                EightBit(weight, gradient, state, step, part * BlocksAtOnce, end, count);
+                EightBit(range, part * BlocksAtOnce, end, first, count);
             }
             else
             {
-                Plain(weight, gradient, state, step, part * BlocksAtOnce, end, count);
+                Plain(range, part * BlocksAtOnce, end, first, count);
             }
         });
     }
 
-    private static void Plain(Tensor weight, Tensor gradient, AdamWState state, in AdamWStep step, int begin, int end, int total)
+    private static void Plain(AdamWRange range, int begin, int end, int first, int total)
     {
+        var (weight, gradient, state, step) = (range.Weight, range.Gradient, range.State, range.Step);
         Span<Vector256<float>> w = stackalloc Vector256<float>[Vectors], g = stackalloc Vector256<float>[Vectors];
         Span<Vector256<float>> m = stackalloc Vector256<float>[Vectors], v = stackalloc Vector256<float>[Vectors];
         Span<Vector256<uint>> random = stackalloc Vector256<uint>[Vectors], hash = stackalloc Vector256<uint>[Vectors];
-        CpuNumbers weights = new(weight), gradients = new(gradient), stepping = new(state.Master ?? weight), means = new(state.Mean), squares = new(state.Spread);
+        CpuNumbers weights = new(weight, first), gradients = new(gradient, first), means = new(state.Mean, 0), squares = new(state.Spread, 0);
+        var stepping = state.Master is null ? weights : new(state.Master, 0);
         for (int block = begin; block < end; block++)
         {
             int start = block * EightBitCode.Block, count = Math.Min(EightBitCode.Block, total - start);
@@ -43,7 +47,7 @@ internal static class CpuAdamW
             means.Load(start, count, m);
             squares.Load(start, count, v);
             Move(w, g, m, v, step);
-            Hash(start, step.Key, hash);
+            Hash(first + start, step.Key, hash);
             for (int i = 0; i < Vectors; i++)
             {
                 random[i] = RandomBits.ForWeight(hash[i]);
@@ -70,12 +74,13 @@ internal static class CpuAdamW
         }
     }
 
-    private static void EightBit(Tensor weight, Tensor gradient, AdamWState state, in AdamWStep step, int begin, int end, int total)
+    private static void EightBit(AdamWRange range, int begin, int end, int first, int total)
     {
+        var (weight, gradient, state, step) = (range.Weight, range.Gradient, range.State, range.Step);
         Span<Vector256<float>> w = stackalloc Vector256<float>[Vectors], g = stackalloc Vector256<float>[Vectors];
         Span<Vector256<float>> m = stackalloc Vector256<float>[Vectors], v = stackalloc Vector256<float>[Vectors];
         Span<Vector256<uint>> random = stackalloc Vector256<uint>[Vectors], hash = stackalloc Vector256<uint>[Vectors];
-        CpuNumbers weights = new(weight), gradients = new(gradient);
+        CpuNumbers weights = new(weight, first), gradients = new(gradient, first);
         CpuEightBit moments = new(state);
         for (int block = begin; block < end; block++)
         {
@@ -84,7 +89,7 @@ internal static class CpuAdamW
             gradients.Load(start, count, g);
             moments.Load(block, count, m, v);
             Move(w, g, m, v, step);
-            Hash(start, step.Key, hash);
+            Hash(first + start, step.Key, hash);
             for (int i = 0; i < Vectors; i++)
             {
                 random[i] = RandomBits.ForWeight(hash[i]);

@@ -11,15 +11,18 @@ internal readonly ref struct CpuNumbers
     private readonly Span<float> _wide;
     private readonly Span<ushort> _half;
 
-    public CpuNumbers(Tensor tensor)
+    /// <summary>The numbers from one on.</summary>
+    /// <param name="tensor">All; contiguous.</param>
+    /// <param name="first">Which is number 0 here.</param>
+    public CpuNumbers(Tensor tensor, int first)
     {
         if (tensor.dtype == ScalarType.BFloat16)
         {
-            _half = TensorMemory.AsSpan<ushort>(tensor);
+            _half = TensorMemory.AsSpan<ushort>(tensor)[first..];
         }
         else
         {
-            _wide = TensorMemory.AsSpan<float>(tensor);
+            _wide = TensorMemory.AsSpan<float>(tensor)[first..];
         }
     }
 

@@ -26,9 +26,9 @@ public sealed class AdamW : IOptimizer
     public AdamW(AdamWOptions options, IReadOnlyList<TrainedWeight> weights)
     {
         _options = options;
-        if (weights.Any(w => w.Tensor.device_type == DeviceType.CUDA))
+        if (weights.FirstOrDefault(w => w.Tensor.device_type == DeviceType.CUDA) is { } onCard)
         {
-            CudaAdamW.Load();
+            CudaAdamW.Load(onCard.Tensor.device_index);
         }
 
         _offloaded = weights.Any(Leaves) ? new OffloadedMoments(options.Name, [.. weights.Where(Leaves)]) : null;
@@ -82,14 +82,11 @@ public sealed class AdamW : IOptimizer
     {
         ArgumentNullException.ThrowIfNull(gradients);
         using var _ = no_grad();
-        foreach (var moments in _resident)
-        {
-            if (gradients[moments.Weight.Name] is { } gradient)
-            {
-                AdamWOperator.Step(moments.Weight.Tensor, gradient, moments.State, ConstantsOf(moments));
-            }
-        }
-
+        AdamWOperator.Step(
+            from moments in _resident
+            let gradient = gradients[moments.Weight.Name]
+            where gradient is not null
+            select AdamWRange.Whole(moments.Weight.Tensor, gradient, moments.State, ConstantsOf(moments)));
         _offloaded?.Update(gradients, ConstantsOf);
     }
 

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 using T2R.Interop.Cuda;
 using Xunit;
@@ -9,45 +10,59 @@ namespace T2R.Tests.Interop.Cuda;
 public partial class KernelStructTests
 {
     [Theory]
-    [InlineData("Ops/GatedSlot/GatedSlot.cu", "T2R.Ops.GatedSlot.CudaArguments")]
-    [InlineData("Ops/CrossEntropy.cu", "T2R.Ops.CudaCrossEntropy+Arguments")]
-    [InlineData("Ops/RmsNorm.cu", "T2R.Ops.CudaRmsNorm+Arguments")]
-    [InlineData("Ops/SumOfSquares.cu", "T2R.Ops.CudaSumOfSquares+Arguments")]
-    [InlineData("Ops/SwiGlu.cu", "T2R.Ops.CudaSwiGlu+Arguments")]
-    public void Fields_have_the_same_types_in_the_same_order(string file, string type)
+    [InlineData("Ops/AdamW/AdamW.cu", "AdamWStep", "T2R.Ops.AdamW.AdamWStep")]
+    [InlineData("Ops/AdamW/AdamW.cu", "Range", "T2R.Ops.AdamW.CudaAdamW+Range")]
+    [InlineData("Ops/AdamW/AdamW.cu", "Arguments", "T2R.Ops.AdamW.CudaAdamW+Arguments")]
+    [InlineData("Ops/GatedSlot/GatedSlot.cu", "Arguments", "T2R.Ops.GatedSlot.CudaArguments")]
+    [InlineData("Ops/CrossEntropy.cu", "Arguments", "T2R.Ops.CudaCrossEntropy+Arguments")]
+    [InlineData("Ops/RmsNorm.cu", "Arguments", "T2R.Ops.CudaRmsNorm+Arguments")]
+    [InlineData("Ops/SumOfSquares.cu", "Part", "T2R.Ops.CudaSumOfSquares+Part")]
+    [InlineData("Ops/SumOfSquares.cu", "Arguments", "T2R.Ops.CudaSumOfSquares+Arguments")]
+    [InlineData("Ops/SumOfSquares.cu", "Shares", "T2R.Ops.CudaSumOfSquares+Shares")]
+    [InlineData("Ops/SwiGlu.cu", "Arguments", "T2R.Ops.CudaSwiGlu+Arguments")]
+    public void Fields_have_the_same_types_in_the_same_order(string file, string name, string type)
     {
         var passed = typeof(CudaModule).Assembly.GetType(type, throwOnError: true)!;
         Assert.True(passed.IsLayoutSequential);
         string[] expected = [.. passed.GetFields(BindingFlags.Instance | BindingFlags.Public | BindingFlags.NonPublic).OrderBy(f => f.MetadataToken).Select(f => Word(f.FieldType))];
-        Assert.Equal(expected, Fields(CudaModule.Source(file)));
+        Assert.Equal(expected, Fields(CudaModule.Source(file), name));
     }
 
     [Fact]
-    public void Every_kernel_file_with_a_struct_is_held()
+    public void Every_kernel_file_is_held()
     {
-        var held = typeof(KernelStructTests).GetMethod(nameof(Fields_have_the_same_types_in_the_same_order))!.GetCustomAttributes<InlineDataAttribute>().Select(d => (string)d.Data[0]!);
-        var files = typeof(CudaModule).Assembly.GetManifestResourceNames().Where(r => r.EndsWith(".cu", StringComparison.Ordinal) && Struct().IsMatch(CudaModule.Source(r)));
-        Assert.Equal(files.Order(), held.Order());
+        var held = typeof(KernelStructTests).GetMethod(nameof(Fields_have_the_same_types_in_the_same_order))!.GetCustomAttributes<InlineDataAttribute>();
+        string[] files = [.. held.Where(d => (string)d.Data[1]! == "Arguments").Select(d => (string)d.Data[0]!)];
+        Assert.Equal(typeof(CudaModule).Assembly.GetManifestResourceNames().Where(r => r.EndsWith(".cu", StringComparison.Ordinal)).Order(), files.Order());
     }
 
     private static string Word(Type type) =>
-        type == typeof(nint) ? "*" : type == typeof(long) ? "long long" : type == typeof(int) ? "int" : type == typeof(float) ? "float" : throw new ArgumentException($"no field of a kernel's struct is {type.Name}");
+        type.GetCustomAttribute<InlineArrayAttribute>() is { Length: var length } ? $"{Word(type.GetFields(BindingFlags.Instance | BindingFlags.NonPublic)[0].FieldType)}[{length}]"
+        : type == typeof(nint) ? "*" : type == typeof(ulong) ? "unsigned long long" : type == typeof(long) ? "long long" : type == typeof(int) ? "int" : type == typeof(float) ? "float"
+        : type is { IsValueType: true, IsPrimitive: false, IsLayoutSequential: true } ? type.Name
+        : throw new ArgumentException($"no field of a kernel's struct is {type.Name}");
 
-    private static string[] Fields(string source)
+    // "float *a, *b" gives two pointers, "int starts[Most]" an array of as many as Most is.
+    private static string[] Fields(string source, string name)
     {
-        string body = Comment().Replace(Struct().Match(source).Groups[1].Value, "");
+        string body = Comment().Replace(Regex.Match(source, $@"struct {name}\s*\{{(.*?)\n\}};", RegexOptions.Singleline).Groups[1].Value, "");
         return
         [
             .. from declaration in body.Split(';')
                let text = declaration.Trim()
                where text.Length > 0
-               from name in text.Split(',')
-               select name.Contains('*', StringComparison.Ordinal) ? "*" : text.StartsWith("long long ", StringComparison.Ordinal) ? "long long" : text.Split(' ')[0],
+               let type = Type().Match(text).Value
+               from field in text.Split(',')
+               let length = Length().Match(field)
+               select field.Contains('*', StringComparison.Ordinal) ? "*" : length.Success ? $"{type}[{Regex.Match(source, $@"\b{length.Groups[1].Value} = (\d+)").Groups[1].Value}]" : type,
         ];
     }
 
-    [GeneratedRegex(@"struct Arguments\s*\{(.*?)\n\};", RegexOptions.Singleline)]
-    private static partial Regex Struct();
+    [GeneratedRegex(@"^(unsigned long long|long long|\w+)")]
+    private static partial Regex Type();
+
+    [GeneratedRegex(@"\[(\w+)\]")]
+    private static partial Regex Length();
 
     [GeneratedRegex("//.*")]
     private static partial Regex Comment();

@@ -20,8 +20,8 @@ public class AdamWOperatorTests
         const int Count = 1000;
         Tensor weight = randn(Count).to(weightType), gradient = randn(Count).to(gradientType), m = randn(Count).to(ScalarType.BFloat16), v = rand(Count).to(ScalarType.BFloat16);
         Tensor exactWeight = weight.to(ScalarType.Float32), exactM = m.to(ScalarType.Float32), exactV = v.to(ScalarType.Float32);
-        AdamWOperator.Step(exactWeight, gradient, new AdamWState(MomentFormat.Float32, exactM, exactV), Constants);
-        AdamWOperator.Step(weight, gradient, new AdamWState(MomentFormat.BFloat16, m, v), Constants);
+        AdamWOperator.Step(AdamWRange.Whole(exactWeight, gradient, new AdamWState(MomentFormat.Float32, exactM, exactV), Constants));
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, new AdamWState(MomentFormat.BFloat16, m, v), Constants));
         MustBeNeighbours(exactM, m);
         MustBeNeighbours(exactV, v);
         if (weightType == ScalarType.BFloat16)
@@ -43,7 +43,7 @@ public class AdamWOperatorTests
         Tensor weight = randn(Count), gradient = randn(Count).sign() * ((10 * rand(Count)) - 5).exp();
         var state = EightBit(Count);
         var first = AdamWStep.Of(1, 0.9, 0.95, 1e-8, 1e-2, 0.1, 0.5, key: 5);
-        AdamWOperator.Step(weight, gradient, state, first);
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, state, first));
         var (m, root) = Decoded(state);
         var exactM = 0.1 * 0.5 * gradient.to(ScalarType.Float64);
         var exactRoot = Math.Sqrt(0.05) * 0.5 * gradient.to(ScalarType.Float64).abs();
@@ -62,7 +62,7 @@ public class AdamWOperatorTests
         var gradient = full([600], 1e-3f);
         gradient[0] = 1e6f;
         var state = EightBit(600);
-        AdamWOperator.Step(zeros(600), gradient, state, AdamWStep.Of(1, 0.9, 0.95, 1e-8, 1e-2, 0, 1, key: 5));
+        AdamWOperator.Step(AdamWRange.Whole(zeros(600), gradient, state, AdamWStep.Of(1, 0.9, 0.95, 1e-8, 1e-2, 0, 1, key: 5)));
         var (m, _) = Decoded(state);
         Assert.Equal(1e-4, m[300].item<double>(), 1e-9);
         Assert.Equal(1e-4, m[599].item<double>(), 1e-9);
@@ -78,10 +78,10 @@ public class AdamWOperatorTests
         var state = Zeros(format, 300);
         Tensor weight = ones(300, ScalarType.BFloat16), gradient = zeros(300);
         var step = AdamWStep.Of(1, 0.9, 0.95, 0, 1e-2, 0, 1, key: 5);
-        AdamWOperator.Step(weight, gradient, state, step);
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, state, step));
         Assert.True(weight.eq(1).all().item<bool>());
         gradient[7] = float.NaN;
-        AdamWOperator.Step(weight, gradient, state, step);
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, state, step));
         Assert.Equal(1, weight.isnan().sum().item<long>());
         Assert.True(weight[7].isnan().item<bool>());
     }
@@ -92,7 +92,7 @@ public class AdamWOperatorTests
         using var scope = NewDisposeScope();
         var weight = zeros(1);
         var state = new AdamWState(MomentFormat.BFloat16, full([1], 1f, ScalarType.BFloat16), full([1], 1e-12f, ScalarType.BFloat16));
-        AdamWOperator.Step(weight, zeros(1), state, AdamWStep.Of(50, 0.9, 0.95, 1e-8, 1e-2, 0, 1, key: 5));
+        AdamWOperator.Step(AdamWRange.Whole(weight, zeros(1), state, AdamWStep.Of(50, 0.9, 0.95, 1e-8, 1e-2, 0, 1, key: 5)));
         Assert.Equal(-1e-2 * AdamWStep.LargestRatio(50, 0.9, 0.95), weight.item<float>(), 1e-8);
     }
 
@@ -105,15 +105,49 @@ public class AdamWOperatorTests
         Tensor holder = zeros((300 * 401) + 3, ScalarType.BFloat16), view = holder.narrow(0, 3, 300 * 401).view(300, 401);
         view.copy_(weight);
         AdamWState one = EightBit(300 * 401), other = EightBit(300 * 401);
-        AdamWOperator.Step(weight, gradient, one, Constants);
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, one, Constants));
         int threads = get_num_threads();
         set_num_threads(2);
-        AdamWOperator.Step(view, gradient.t().contiguous().t(), other, Constants);
+        AdamWOperator.Step(AdamWRange.Whole(view, gradient.t().contiguous().t(), other, Constants));
         set_num_threads(threads);
         Assert.True(weight.eq(view).all().item<bool>());
         Assert.True(TensorMemory.Bytes(one.Mean).SequenceEqual(TensorMemory.Bytes(other.Mean)));
         Assert.True(TensorMemory.Bytes(one.Spread).SequenceEqual(TensorMemory.Bytes(other.Spread)));
         Assert.Equal(0, holder.narrow(0, 0, 3).count_nonzero().item<long>());
+    }
+
+    [Theory]
+    [InlineData(nameof(MomentFormat.BFloat16), false)]
+    [InlineData(nameof(MomentFormat.EightBit), false)]
+    [InlineData(nameof(MomentFormat.Float32), true)]
+    public void Ranges_give_the_bits_of_the_whole(string format, bool mastered)
+    {
+        using var scope = NewDisposeScope();
+        manual_seed(4);
+        const int Count = 1000, Cut = 512;
+        Tensor whole = randn(Count).to(ScalarType.BFloat16), cut = whole.clone(), gradient = randn(Count);
+        AdamWState[] states = [.. new[] { Count, Cut, Count - Cut }.Select(n => Zeros(format, n))];
+        if (mastered)
+        {
+            states = [.. states.Zip([whole, whole[..Cut], whole[Cut..]], (s, w) => s with { Master = w.to(ScalarType.Float32) })];
+        }
+
+        AdamWOperator.Step(AdamWRange.Whole(whole, gradient, states[0], Constants));
+        AdamWOperator.Step(new AdamWRange(cut, gradient, states[1], Constants, 0, Cut), new AdamWRange(cut, gradient, states[2], Constants, Cut, Count - Cut));
+        Assert.True(TensorMemory.Bytes(whole).SequenceEqual(TensorMemory.Bytes(cut)));
+        MustBeJoined(s => s.Mean);
+        MustBeJoined(s => s.Spread);
+        MustBeJoined(s => s.MeanScale);
+        MustBeJoined(s => s.Master);
+
+        void MustBeJoined(Func<AdamWState, Tensor?> part)
+        {
+            if (part(states[0]) is { } all)
+            {
+                using var joined = cat([part(states[1])!, part(states[2])!]);
+                Assert.True(TensorMemory.Bytes(all).SequenceEqual(TensorMemory.Bytes(joined)));
+            }
+        }
     }
 
     [Fact]
@@ -128,8 +162,12 @@ public class AdamWOperatorTests
         Refused(zeros(4), zeros(4), moments with { Format = MomentFormat.Float32 });
         Refused(zeros(4), zeros(4), EightBit(4) with { SpreadScale = null });
         Refused(zeros(4), zeros(4), moments with { Master = zeros(4) });
+        Refused(zeros(2, 4).t(), zeros(4, 2), new AdamWState(MomentFormat.Float32, zeros(8), zeros(8)));
+        var whole = AdamWRange.Whole(zeros(600), zeros(600), EightBit(600), Constants);
+        Assert.Throws<ArgumentException>(() => AdamWOperator.Step(whole with { First = 128, Count = 128 }));
+        Assert.Throws<ArgumentException>(() => AdamWOperator.Step(whole with { First = 256, Count = 345 }));
 
-        static void Refused(Tensor weight, Tensor gradient, AdamWState state) => Assert.Throws<ArgumentException>(() => AdamWOperator.Step(weight, gradient, state, Constants));
+        static void Refused(Tensor weight, Tensor gradient, AdamWState state) => Assert.Throws<ArgumentException>(() => AdamWOperator.Step(AdamWRange.Whole(weight, gradient, state, Constants)));
     }
 
     [Theory]
@@ -141,7 +179,7 @@ public class AdamWOperatorTests
         var state = Zeros(format, 300);
         Tensor weight = zeros(300), gradient = ones(300);
         long before = TensorCount.Settled();
-        AdamWOperator.Step(weight, gradient, state, Constants);
+        AdamWOperator.Step(AdamWRange.Whole(weight, gradient, state, Constants));
         Assert.Equal(before, Tensor.TotalCount);
     }
 
