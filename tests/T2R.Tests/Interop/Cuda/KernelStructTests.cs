@@ -11,6 +11,7 @@ public partial class KernelStructTests
     [Theory]
     [InlineData("Ops/GatedSlot/GatedSlot.cu", "T2R.Ops.GatedSlot.CudaArguments")]
     [InlineData("Ops/CrossEntropy.cu", "T2R.Ops.CudaCrossEntropy+Arguments")]
+    [InlineData("Ops/Fp8/Cast.cu", "T2R.Ops.Fp8.CudaFp8Cast+Arguments")]
     [InlineData("Ops/RmsNorm.cu", "T2R.Ops.CudaRmsNorm+Arguments")]
     [InlineData("Ops/SumOfSquares.cu", "T2R.Ops.CudaSumOfSquares+Arguments")]
     [InlineData("Ops/SwiGlu.cu", "T2R.Ops.CudaSwiGlu+Arguments")]
