@@ -105,7 +105,7 @@ public static class Dispatcher
     /// <param name="alpha">An fp32 scalar on the matrices' device.</param>
     /// <param name="beta">Another.</param>
     /// <param name="dtype">Of y.</param>
-    /// <param name="fastSums">Whether sums may stay in the tensor cores' 14 bits or so for longer than they must: faster on Hopper, less exact.</param>
+    /// <param name="fastSums">Whether sums may stay in the tensor cores, which keep fewer bits than fp32, for longer than they must: faster on Hopper, less exact.</param>
     /// <returns>[M, N].</returns>
     /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
     public static Tensor ScaledProduct(Tensor a_MK, Tensor b_NK, Tensor alpha, Tensor beta, ScalarType dtype, bool fastSums)
