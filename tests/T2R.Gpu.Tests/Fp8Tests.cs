@@ -104,8 +104,7 @@ public class Fp8Tests
     public void Gradients_of_a_step_are_near_those_in_fp32(RecomputePolicy recompute)
     {
         var options = new TrainingOptions { Steps = 1, Fp8 = true, Recompute = recompute };
-        var agreements = GradientCheck.Run(GradientCheck.Small(TrainedModel.Config), options, CUDA, ScalarType.BFloat16);
-        Assert.All(agreements, a => Assert.True(a.Value is { Cosine: > 0.99, Error: < 0.15 }, $"{a.Key}: {a.Value}"));
+        GradientCheck.BarOf(options).Require(GradientCheck.Run(GradientCheck.Small(TrainedModel.Config), options, CUDA, ScalarType.BFloat16));
     }
 
     [Fact(Skip = "no CUDA device with FP8", SkipUnless = nameof(HasFp8))]

@@ -14,9 +14,12 @@ internal static class GradientCheck
     /// <summary>How near the gradients are to be: a bf16 has 8 bits, and most gradients are sums of what was rounded several times.</summary>
     public static AgreementBar Bar { get; } = new(MostError: 0.05, LeastCosine: 0.999);
 
-    /// <summary>The same for options: a number in FP8 has 4 bits, a gradient 3.</summary>
+    /// <summary>
+    /// The same for options. A number in FP8 has 4 bits and a gradient 3: with the mixers of Mistral-7B the farthest, a second layer's forget gates, are 0.195 off with a
+    /// cosine of 0.981 (measured), where bf16's are 0.017 off. A wrong scale or a product of the wrong sides is 1 off or more.
+    /// </summary>
     /// <param name="options">The training.</param>
-    public static AgreementBar BarOf(TrainingOptions options) => options.Fp8 ? new AgreementBar(MostError: 0.2, LeastCosine: 0.98) : Bar;
+    public static AgreementBar BarOf(TrainingOptions options) => options.Fp8 ? new AgreementBar(MostError: 0.3, LeastCosine: 0.95) : Bar;
 
     /// <summary>A model small enough to be computed in fp32 on the CPU, with two of a larger one's mixers, one of each kind that it has, and its adapters.</summary>
     public static ModelConfig Small(ModelConfig config) => config with
