@@ -20,6 +20,9 @@ public sealed class Fp8Scales : IDisposable
 
     private const float Decay = 0.9f, Headroom = 2;
 
+    // cuBLAS reads a scale from addresses that are multiples of 16 bytes.
+    private const int Apart = 4;
+
     // Of a cell that was never used.
     private const float Unused = -1;
 
@@ -33,7 +36,12 @@ public sealed class Fp8Scales : IDisposable
     {
         long cells = CellsOf(layers);
         Tensor Row() => zeros(cells, ScalarType.Float32, device).DetachFromDisposeScope();
-        (Running_C, Largest_C, Scale_C, Inverse_C) = (Row().fill_(Unused), Row(), Row(), Row());
+        (Running_C, Largest_C, Scale_C) = (Row().fill_(Unused), Row(), Row());
+        using (var apart = zeros([cells, Apart], ScalarType.Float32, device))
+        {
+            Inverse_C = apart.select(1, 0).DetachFromDisposeScope();
+        }
+
         float[] limits = [.. Enumerable.Range(0, (int)cells).Select(c => Fp8Product.FormatOf(c % Fp8Product.Cells).Largest)];
         _limit_C = tensor(limits, device: device).DetachFromDisposeScope();
         _layers = [.. Enumerable.Range(0, layers).Select(i => new Fp8Layer(this, i))];
@@ -48,7 +56,7 @@ public sealed class Fp8Scales : IDisposable
     /// <summary>The scales.</summary>
     internal Tensor Scale_C { get; }
 
-    /// <summary>What undoes them.</summary>
+    /// <summary>What undoes them, four numbers apart.</summary>
     internal Tensor Inverse_C { get; }
 
     /// <summary>Those of a block.</summary>

@@ -63,13 +63,13 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     // Gate and up; an adapter takes SwiGLU apart, and then the norm and the product are kept too, none of them in chunks.
     private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (3 * Wide);
 
-    // For the rows taken at once: gate, up, and the product or its gradient, of tensors silu of the gate as well. Kernels write over a gate and an up that a tape gave. In FP8,
-    // in place of that product, the gradients of gate and up rounded as they lie and transposed; and the weights, transposed.
+    // For the rows taken at once: gate, up, and the product or its gradient, of tensors silu of the gate as well. Kernels write over a gate and an up that a tape gave. In FP8
+    // gate and up stay to the end, and beside the product's gradient there are the product and the gradients of gate and up, rounded, both ways; and the weights, transposed.
     private long MlpChunk(RecomputePolicy policy)
     {
         long chunk = Math.Min(Wide, workspace.WideElements * DtypeName.Bytes(dtype));
         return !onCard || dtype != ScalarType.BFloat16 ? 4 * chunk
-            : fp8 ? ((policy == RecomputePolicy.Selective ? 2 : 4) * chunk) + (3L * config.HiddenSize * config.IntermediateSize)
+            : fp8 ? ((policy == RecomputePolicy.Selective ? 4 : 5) * chunk) + (3L * config.HiddenSize * config.IntermediateSize)
             : (policy == RecomputePolicy.Selective ? 1 : 3) * chunk;
     }
 
