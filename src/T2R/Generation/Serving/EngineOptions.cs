@@ -1,0 +1,21 @@
+namespace T2R.Generation.Serving;
+
+/// <summary>What an engine takes on.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>The most requests that wait for a slot.</summary>
+    public int MaxQueue { get; init; } = 256;
+
+    /// <summary>The most ids of a prompt; null for any number.</summary>
+    public int? MaxPromptTokens { get; init; }
+
+    /// <summary>Tokens of a sequence that wait for its reader before it pauses.</summary>
+    public int ReaderBuffer { get; init; } = 256;
+
+    /// <summary>How long a paused sequence keeps its slot for a reader that takes nothing.</summary>
+    public TimeSpan ReaderPatience { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Adds a sentence for each value out of range.</summary>
+    /// <param name="problems">Receives them.</param>
+    public void Validate(Problems problems) => throw new NotImplementedException();
+}
