@@ -30,6 +30,8 @@ internal static class MemoryLadder
     [
         ("adamw_bf16", Options),
         ("adamw_bf16, selective", Options with { Recompute = RecomputePolicy.Selective }),
+        ("adamw_bf16, fp8", Options with { Fp8 = true }),
+        ("adamw_bf16, fp8, selective", Options with { Fp8 = true, Recompute = RecomputePolicy.Selective }),
         ("adamw_8bit", With(OptimizerName.AdamW8Bit)),
         ("adamw_8bit, selective", With(OptimizerName.AdamW8Bit) with { Recompute = RecomputePolicy.Selective }),
         ("adamw_8bit, in_backward", With(OptimizerName.AdamW8Bit, inBackward: true)),

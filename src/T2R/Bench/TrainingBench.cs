@@ -3,6 +3,7 @@ using T2R.Data;
 using T2R.Interop;
 using T2R.Interop.Cuda;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training;
 using static TorchSharp.torch;
 
@@ -12,7 +13,12 @@ namespace T2R.Bench;
 public static class TrainingBench
 {
     /// <summary>How near <see cref="Check"/> wants them.</summary>
-    public static AgreementBar Bar => GradientCheck.Bar;
+    /// <param name="setup">The training.</param>
+    public static AgreementBar Bar(TrainingSetup setup)
+    {
+        ArgumentNullException.ThrowIfNull(setup);
+        return GradientCheck.BarOf(setup.Options);
+    }
 
     /// <summary>Loss and gradients of a step of a small model with the same mixers, as far as they are trained, against fp32 on the CPU.</summary>
     /// <param name="setup">The training.</param>
@@ -21,7 +27,7 @@ public static class TrainingBench
     {
         ArgumentNullException.ThrowIfNull(setup);
         var agreements = GradientCheck.Run(GradientCheck.Small(setup.Config), setup.Options, setup.Device, setup.Dtype);
-        Bar.Require(agreements);
+        Bar(setup).Require(agreements);
         return agreements;
     }
 
@@ -38,7 +44,8 @@ public static class TrainingBench
         using var teacher = setup.Teacher is null ? null : Draw(setup.Teacher, setup);
         using var gradients = new Gradients();
         var inputs = new TrainingInputs(model, new TokenStream([1, 2, 3], beginId: 1), Teacher: teacher);
-        using var stage = new StageRun(setup.Stage, setup.Options, inputs, gradients, setup.Memory.RecordedBlocks);
+        using var scales = setup.Options.Fp8 ? new Fp8Scales(setup.Config.Layers, setup.Device) : null;
+        using var stage = new StageRun(setup.Stage, setup.Options, inputs, gradients, setup.Memory.RecordedBlocks, scales);
         var done = new List<TrainingBenchStep>();
         double? norm = null;
         while (done.Count < steps)

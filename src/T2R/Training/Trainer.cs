@@ -1,6 +1,7 @@
 using T2R.Data;
 using T2R.Evaluation;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training.Memory;
 
 namespace T2R.Training;
@@ -25,6 +26,7 @@ public sealed class Trainer : IDisposable
     private readonly Gradients _gradients = new();
     private readonly MemoryPlan _memory;
     private readonly CheckpointSaver _saver;
+    private readonly Fp8Scales? _scales;
     private TrainingReport? _report;
     private StageRun? _stage;
     private TrainingState _state;
@@ -48,6 +50,7 @@ public sealed class Trainer : IDisposable
         _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
         _schedule = new LearningRateSchedule(options);
         _memory = inputs.Memory(options);
+        _scales = options.Fp8 ? new Fp8Scales(inputs.Model.Config.Layers, inputs.Model.Device) : null;
         _saver = new CheckpointSaver(WriteCheckpoint, sentence => _report!.Warned(sentence));
         _state = new TrainingState
         {
@@ -97,6 +100,7 @@ public sealed class Trainer : IDisposable
         _saver.Dispose();
         _stage?.Dispose();
         _report?.Dispose();
+        _scales?.Dispose();
         _gradients.Dispose();
     }
 
@@ -148,6 +152,7 @@ public sealed class Trainer : IDisposable
 
         _state = began with { Options = _options };
         checkpoint.CopyTo(_inputs.Model.Weights);
+        checkpoint.Restore(_scales);
         if (_state.Step < _options.Steps && EnterStage(Math.Max(0, _state.Step - 1)).Plan.Index == began.StageIndex)
         {
             checkpoint.Restore(_stage!.Optimizer);
@@ -161,7 +166,7 @@ public sealed class Trainer : IDisposable
             _stage?.Dispose();
             _stage = null;
             var plan = StagePlan.Of(_options).First(p => step < p.FirstStep + p.Steps);
-            _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks);
+            _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks, _scales);
             _state = _state with { Stage = plan.Stage.Name, StageIndex = plan.Index };
         }
 
@@ -233,7 +238,7 @@ public sealed class Trainer : IDisposable
     private void Save()
     {
         _state = _state with { ElapsedSeconds = _report!.ElapsedSeconds };
-        using var live = CheckpointParts.Of(_state, _inputs.Model.Weights, _stage!.Optimizer);
+        using var live = CheckpointParts.Of(_state, _inputs.Model.Weights, _stage!.Optimizer, _scales);
         _saver.Save(live);
     }
 

@@ -28,6 +28,8 @@ public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStrea
     {
         var problems = new Problems();
         options.Check(Model.Config, problems);
+        var embedding = Model.Weights[WeightLayout.Embedding];
+        Fp8Support.Check(options, embedding.dtype, embedding.device_type == TorchSharp.DeviceType.CUDA, isHere: true, problems);
         bool transfers = options.Stages.Any(s => s.Objective == StageObjective.Mixers);
         if (Teacher is null)
         {

@@ -1,4 +1,5 @@
 using T2R.Data;
+using T2R.Ops.Fp8;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -10,7 +11,8 @@ namespace T2R.Training;
 /// <param name="flow">Where those go.</param>
 /// <param name="optimizer">Of the stage.</param>
 /// <param name="gradients">Where they are collected.</param>
-internal sealed class TrainingStep(TrainingOptions options, IStageLoss loss, GradientFlow flow, IOptimizer optimizer, Gradients gradients)
+/// <param name="scales">With which blocks multiply in FP8, where they do: those of the next step follow from this one's.</param>
+internal sealed class TrainingStep(TrainingOptions options, IStageLoss loss, GradientFlow flow, IOptimizer optimizer, Gradients gradients, Fp8Scales? scales)
 {
     /// <summary>Runs one.</summary>
     /// <param name="learningRate">Before the weights' multipliers.</param>
@@ -38,6 +40,7 @@ internal sealed class TrainingStep(TrainingOptions options, IStageLoss loss, Gra
         }
 
         optimizer.EndStep();
+        scales?.EndStep();
         flow.Sample();
         return result;
     }

@@ -15,6 +15,8 @@ public class EmulatedKernelTests
         { "rms_norm", "WIDTH=256 THREADS=128 SILU=0", "37 4" },
         { "rms_norm", "WIDTH=256 THREADS=128 SILU=1", "37 4" },
         { "swiglu", "", "4096" },
+        { "fp8_cast", "", "160 272" },
+        { "fp8_cast", "", "16 128" },
         { "cross_entropy", "", "5 1003" },
         { "sum_of_squares", "", "5000 3" },
     };
