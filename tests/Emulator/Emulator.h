@@ -31,19 +31,7 @@ inline float __uint_as_float(unsigned x) { float y; memcpy(&y, &x, 4); return y;
 inline unsigned __float_as_uint(float x) { unsigned y; memcpy(&y, &x, 4); return y; }
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
-template <class T> inline T __ldcs(const T* p) { return *p; }
-inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector)
-{
-    unsigned long long bytes = (unsigned long long)y << 32 | x;
-    unsigned z = 0;
-    for (int i = 0; i < 4; i++)
-    {
-        z |= (unsigned)(bytes >> (selector >> (4 * i) & 7) * 8 & 0xFF) << (8 * i);
-    }
-
-    return z;
-}
-
+inline unsigned atomicMax(unsigned* at, unsigned x) { unsigned old = *at; *at = old < x ? x : old; return old; }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz((unsigned)x); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline float __expf(float x) { return expf(x); }

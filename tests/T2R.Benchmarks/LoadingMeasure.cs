@@ -59,7 +59,7 @@ internal static class LoadingMeasure
     {
         var pieces = files.SelectMany(f => Enumerable.Range(0, (int)((new FileInfo(f).Length + PieceBytes - 1) / PieceBytes)).Select(i => (File: f, Offset: (long)i * PieceBytes))).ToList();
         var handles = files.ToDictionary(f => f, f => File.OpenHandle(f));
-        var buffers = Enumerable.Range(0, threads).Select(_ => new PinnedMemory(PieceBytes)).ToArray();
+        var buffers = Enumerable.Range(0, threads).Select(_ => new PinnedMemory(device: 0, PieceBytes)).ToArray();
         var clock = Stopwatch.StartNew();
         int next = -1;
         Parallel.For(0, threads, new ParallelOptions { MaxDegreeOfParallelism = threads }, i =>

@@ -30,6 +30,8 @@ internal static class MemoryLadder
     [
         ("adamw_bf16", Options),
         ("adamw_bf16, selective", Options with { Recompute = RecomputePolicy.Selective }),
+        ("adamw_bf16, fp8", Options with { Fp8 = true }),
+        ("adamw_bf16, fp8, selective", Options with { Fp8 = true, Recompute = RecomputePolicy.Selective }),
         ("adamw_8bit", With(OptimizerName.AdamW8Bit)),
         ("adamw_8bit, selective", With(OptimizerName.AdamW8Bit) with { Recompute = RecomputePolicy.Selective }),
         ("adamw_8bit, in_backward", With(OptimizerName.AdamW8Bit, inBackward: true)),
@@ -89,7 +91,7 @@ internal static class MemoryLadder
         var config = preset with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new GatedSlotAttentionConfig(32, 8, 128, 64), layers)] };
         var setup = new TrainingSetup(config, Teacher: null, row.Options, ScalarType.BFloat16, CUDA);
         string planned = MemoryPart.Text(setup.Memory.Total);
-        if (!setup.Memory.Fits(CardMemory.Now()))
+        if (!setup.Memory.Fits(CardMemory.Now(device: 0)))
         {
             Console.WriteLine($"{row.Name,-52} {planned,8} does not fit");
             return 0;

@@ -53,13 +53,13 @@ internal static class OptimizerMeasure
 
     private static double Median(Action step)
     {
-        using CudaEvent start = new(timed: true), end = new(timed: true);
+        using CudaEvent start = new(device: 0, timed: true), end = new(device: 0, timed: true);
         var seconds = new List<double>();
         for (int i = -2; i < Steps; i++)
         {
-            CudaStream.Torch.Record(start);
+            CudaStream.Torch(device: 0).Record(start);
             step();
-            CudaStream.Torch.Record(end);
+            CudaStream.Torch(device: 0).Record(end);
             end.Synchronize();
             if (i >= 0)
             {

@@ -18,10 +18,10 @@ internal static class PinnedCopy
 
     private static double Seconds(double bytes, Action<CudaStream, nint, nint> copy)
     {
-        using var buffer = new PinnedMemory(BufferBytes);
-        using var stream = new CudaStream();
+        using var buffer = new PinnedMemory(device: 0, BufferBytes);
+        using var stream = new CudaStream(device: 0);
         using var onCard = zeros(BufferBytes, ScalarType.Byte, CUDA);
-        CudaStream.Torch.Synchronize();
+        CudaStream.Torch(device: 0).Synchronize();
         Times(1);
         long times = (long)Math.Ceiling(bytes / BufferBytes);
         return Times(times) * bytes / (times * BufferBytes);

@@ -38,7 +38,8 @@ internal static class SavingMeasure
                     Options = new TrainingOptions { Steps = 2 },
                 },
                 weights,
-                optimizer);
+                optimizer,
+                scales: null);
             double bytes = live.ByteCount, plain = PinnedCopy.ToHost(bytes);
             using var saver = new CheckpointSaver(parts => RunCheckpoint.Write(Path.Combine(folder, $"step-{parts.State.Step:D8}"), parts), Console.WriteLine);
             clock.Restart();

@@ -43,6 +43,24 @@ public class AdamWTests
         }
     }
 
+    [Theory(Skip = "no two CUDA devices", SkipUnless = nameof(Gpu.TwoPresent), SkipType = typeof(Gpu))]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_second_card_gives_the_same_bits(bool offload)
+    {
+        using var scope = NewDisposeScope();
+        TrainedWeight[] onCpu = Weights(ScalarType.BFloat16, CPU), onCard = Weights(ScalarType.BFloat16, Gpu.Second);
+        using AdamW a = Make(OptimizerName.AdamW8Bit, onCpu, false), b = Make(OptimizerName.AdamW8Bit, onCard, offload);
+        string[][] all = [["large", "small", "odd", "vector"]];
+        for (int step = 1; step <= 3; step++)
+        {
+            Step(a, step, ScalarType.BFloat16, CPU, all, [[]]);
+            Step(b, step, ScalarType.BFloat16, Gpu.Second, all, all);
+        }
+
+        MustBeEqual(onCpu, onCard);
+    }
+
     [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     [InlineData(OptimizerName.AdamW)]
     [InlineData(OptimizerName.AdamW8Bit)]

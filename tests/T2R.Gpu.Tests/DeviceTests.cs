@@ -10,9 +10,15 @@ public static class Gpu
 {
     public static bool Present => torch.cuda_is_available();
 
+    /// <summary>Whether there are two of one kind, so that both give the same bits.</summary>
+    public static bool TwoPresent => Present && CudaDevice.All() is [var first, var second, ..] && first.Name == second.Name;
+
+    /// <summary>The second one.</summary>
+    public static torch.Device Second { get; } = new(DeviceType.CUDA, 1);
+
     /// <summary>Lets libtorch's allocator give back the memory of the card that it keeps for later: it does so before it refuses what the card does not have.</summary>
     public static void ReleaseCache() =>
-        Assert.ThrowsAny<ExternalException>(() => torch.empty(2 * CudaMemory.Now().Total, torch.ScalarType.Byte, torch.CUDA));
+        Assert.ThrowsAny<ExternalException>(() => torch.empty(2 * CudaMemory.Now(device: 0).Total, torch.ScalarType.Byte, torch.CUDA));
 }
 
 public class DeviceTests

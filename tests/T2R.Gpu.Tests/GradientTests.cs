@@ -19,7 +19,13 @@ public class GradientTests
 
     [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     [MemberData(nameof(Cases))]
-    public void Every_gradient_points_where_that_of_fp32_on_the_CPU_points(RecomputePolicy policy, bool offload, bool distill)
+    public void Every_gradient_points_where_that_of_fp32_on_the_CPU_points(RecomputePolicy policy, bool offload, bool distill) => Check(CUDA, policy, offload, distill);
+
+    [Theory(Skip = "no two CUDA devices", SkipUnless = nameof(Gpu.TwoPresent), SkipType = typeof(Gpu))]
+    [MemberData(nameof(Cases))]
+    public void On_the_second_card_too(RecomputePolicy policy, bool offload, bool distill) => Check(Gpu.Second, policy, offload, distill);
+
+    private static void Check(Device device, RecomputePolicy policy, bool offload, bool distill)
     {
         var options = new TrainingOptions
         {
@@ -28,7 +34,7 @@ public class GradientTests
             OffloadInputs = offload,
             Distillation = distill ? new DistillationOptions { Weight = 0.5, Temperature = 2 } : null,
         };
-        var agreements = GradientCheck.Run(TrainedModel.Config, options, CUDA, ScalarType.BFloat16);
+        var agreements = GradientCheck.Run(TrainedModel.Config, options, device, ScalarType.BFloat16);
         var (name, least) = agreements.MinBy(a => a.Value.Cosine);
         TestContext.Current.SendDiagnosticMessage(string.Create(CultureInfo.InvariantCulture, $"{policy}: least cosine {least.Cosine:F6} ({name})"));
         Assert.True(agreements["loss"].Error <= 0.01);

@@ -67,12 +67,12 @@ public class LoadingTests
 
         b.add_(5);
         var (hostA, hostB) = (empty(length, ScalarType.Int32), empty(7, ScalarType.Int32));
-        BulkCopy.ToHost([Part(a, hostA), Part(b, hostB)]);
+        BulkCopy.ToHost(device: 0, [Part(a, hostA), Part(b, hostB)]);
         Assert.True(hostA.eq(200).all().item<bool>());
         Assert.True(hostB.eq(5).all().item<bool>());
 
         var numbers = arange(length, ScalarType.Int32);
-        BulkCopy.ToDevice([(TensorMemory.DataPointer(a), 4L * length)], (_, offset, piece) => TensorMemory.Bytes(numbers).Slice((int)offset, piece.Length).CopyTo(piece));
+        BulkCopy.ToDevice(device: 0, [(TensorMemory.DataPointer(a), 4L * length)], (_, offset, piece) => TensorMemory.Bytes(numbers).Slice((int)offset, piece.Length).CopyTo(piece));
         Assert.Equal((long)length * (length - 1) / 2, a.sum(ScalarType.Int64).item<long>());
         Assert.True(a.cpu().equal(numbers).all().item<bool>());
 
@@ -86,14 +86,14 @@ public class LoadingTests
         const int length = 40 * BulkCopy.PieceBytes;
         var target = empty(length, ScalarType.Byte, CUDA);
         int calls = 0;
-        var error = Assert.Throws<IOException>(() => BulkCopy.ToDevice([(TensorMemory.DataPointer(target), length)], (_, offset, piece) =>
+        var error = Assert.Throws<IOException>(() => BulkCopy.ToDevice(device: 0, [(TensorMemory.DataPointer(target), length)], (_, offset, piece) =>
         {
             Interlocked.Increment(ref calls);
             throw new IOException("the disk fails");
         }));
         Assert.Equal("the disk fails", error.Message);
         Assert.InRange(calls, 1, 39);
-        BulkCopy.ToDevice([(TensorMemory.DataPointer(target), length)], (_, _, piece) => piece.Fill(9));
+        BulkCopy.ToDevice(device: 0, [(TensorMemory.DataPointer(target), length)], (_, _, piece) => piece.Fill(9));
         Assert.True(target.eq(9).all().item<bool>());
     }
 

@@ -85,7 +85,7 @@ public class MemoryGrowthTests
                 GC.WaitForPendingFinalizers();
                 GC.Collect();
                 long heap = GC.GetGCMemoryInfo(GCKind.Any).TotalCommittedBytes;
-                Readings[metrics.Step] = new Reading(CudaMemory.Now().Used, ProcessMemory.Now().Anonymous - heap, Tensor.TotalCount);
+                Readings[metrics.Step] = new Reading(CudaMemory.Now(device: 0).Used, ProcessMemory.Now().Anonymous - heap, Tensor.TotalCount);
             }
         }
 

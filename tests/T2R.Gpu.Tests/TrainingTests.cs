@@ -35,6 +35,14 @@ public class TrainingTests
         Assert.True(actual[^1] < 0.9 * actual[6], $"{actual[6]} → {actual[^1]}");
     }
 
+    [Fact(Skip = "no two CUDA devices", SkipUnless = nameof(Gpu.TwoPresent), SkipType = typeof(Gpu))]
+    public void A_run_on_the_second_card_loses_as_one_on_the_first()
+    {
+        var expected = Losses(CUDA, ScalarType.BFloat16, RecomputePolicy.Full);
+        var actual = Losses(Gpu.Second, ScalarType.BFloat16, RecomputePolicy.Full);
+        Assert.Equal(expected, actual, (e, a) => Math.Abs(e - a) < 1e-2 * e);
+    }
+
     // Six steps of imitating mixers, then next tokens with a teacher; stopped and resumed between.
     private static double[] Losses(Device device, ScalarType dtype, RecomputePolicy recompute)
     {

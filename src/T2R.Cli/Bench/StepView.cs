@@ -26,7 +26,7 @@ internal static class StepView
         var table = new ScreenTable("", shape.Recipe.Name);
         table.Row("model", ShapeView.Model(shape));
         table.Row("step", $"{result.TokensPerStep:N0} tokens: {Settings(setup.Options)}; {DtypeName.Of(setup.Dtype)}, stage {setup.Stage.Stage.Name}{Recorded(setup)}");
-        table.Row("checked", $"loss and gradients of a step on a small model with the same mixers, against fp32 on the CPU\nleast cosine {Format($"{worst.Value.Cosine:F5}")} ({worst.Key}), at least {Format($"{TrainingBench.Bar.LeastCosine}")} needed");
+        table.Row("checked", $"loss and gradients of a step on a small model with the same mixers, against fp32 on the CPU\nleast cosine {Format($"{worst.Value.Cosine:F5}")} ({worst.Key}), at least {Format($"{TrainingBench.Bar(setup).LeastCosine}")} needed");
         table.Row("speed", Format($"{result.TokensPerSecond:F0} tokens/s, the median of {result.Steps.Count} steps without the first two"));
         table.Row("floor", Format($"{floor:F0} tokens/s, {floor / result.TokensPerSecond:F2} × as fast: {setup.OperationsPerToken / 1e9:F1} GFLOP a token in products with weights at the measured rate"));
         table.Row("memory", $"{MemoryPart.Text(setup.Memory.Total)} planned, {MemoryPart.Text(result.PeakBytes)} at most in use");
@@ -50,6 +50,7 @@ internal static class StepView
             Stage = setup.Stage.Stage.Name,
             setup.Options.Recompute,
             setup.Options.OffloadInputs,
+            setup.Options.Fp8,
             setup.Options.Optimizer,
             setup.Memory.RecordedBlocks,
             setup.Options.WindowLength,
@@ -74,7 +75,7 @@ internal static class StepView
     private static string Settings(TrainingOptions options)
     {
         var optimizer = options.Optimizer;
-        string[] flags = [optimizer.InBackward ? "in_backward" : "", optimizer.Offload ? "offload" : "", options.OffloadInputs ? "offload_inputs" : ""];
+        string[] flags = [optimizer.InBackward ? "in_backward" : "", optimizer.Offload ? "offload" : "", options.OffloadInputs ? "offload_inputs" : "", options.Fp8 ? "fp8" : ""];
         return string.Join(", ",
             (string[])[
                 $"{options.AccumulationSteps * options.MicroBatchSize:N0} windows of {options.WindowLength:N0}{(options.AccumulationSteps > 1 ? $", {options.MicroBatchSize:N0} at once" : "")}",

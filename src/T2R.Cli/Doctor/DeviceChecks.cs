@@ -33,9 +33,9 @@ internal static class DeviceChecks
                 yield return Try($"cuda:{card.Index}", $"{card.Name}, {Quantity.Bytes(card.Memory)}, compute capability {card.ComputeCapability}", device(TorchSharp.DeviceType.CUDA, card.Index));
             }
 
-            if (cards.Count > 0)
+            foreach (CudaDevice card in cards.DistinctBy(c => c.ComputeCapability))
             {
-                yield return Kernels(cards[0]);
+                yield return Kernels(card);
             }
         }
     }

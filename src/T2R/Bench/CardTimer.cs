@@ -2,10 +2,10 @@ using T2R.Interop.Cuda;
 
 namespace T2R.Bench;
 
-/// <summary>Times work on the card by events in its own stream, so that the host's time counts only where the card waits for it.</summary>
+/// <summary>Times work on the first card by events in its own stream, so that the host's time counts only where the card waits for it.</summary>
 public static class CardTimer
 {
-    private const int WarmUps = 3;
+    private const int Card = 0, WarmUps = 3;
 
     /// <summary>The median time of an action.</summary>
     /// <param name="times">How often it is timed, after three times untimed.</param>
@@ -25,14 +25,15 @@ public static class CardTimer
         {
             for (int i = 0; i <= times; i++)
             {
-                events.Add(new CudaEvent(timed: true));
+                events.Add(new CudaEvent(Card, timed: true));
             }
 
-            CudaStream.Torch.Record(events[0]);
+            var torch = CudaStream.Torch(Card);
+            torch.Record(events[0]);
             for (int i = 1; i <= times; i++)
             {
                 action();
-                CudaStream.Torch.Record(events[i]);
+                torch.Record(events[i]);
             }
 
             events[^1].Synchronize();

@@ -79,15 +79,15 @@ public static class DecodeBench
             action();
         }
 
-        using var begin = new CudaEvent(timed: true);
-        using var end = new CudaEvent(timed: true);
-        CudaStream.Torch.Record(begin);
+        using var begin = new CudaEvent(0, timed: true);
+        using var end = new CudaEvent(0, timed: true);
+        CudaStream.Torch(0).Record(begin);
         for (int i = 0; i < times; i++)
         {
             action();
         }
 
-        CudaStream.Torch.Record(end);
+        CudaStream.Torch(0).Record(end);
         end.Synchronize();
         return end.MillisecondsSince(begin) / 1000 / times;
     }

@@ -3,6 +3,7 @@ using T2R.Data;
 using T2R.Interop;
 using T2R.Interop.Cuda;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training;
 using static TorchSharp.torch;
 
@@ -12,7 +13,12 @@ namespace T2R.Bench;
 public static class TrainingBench
 {
     /// <summary>How near <see cref="Check"/> wants them.</summary>
-    public static AgreementBar Bar => GradientCheck.Bar;
+    /// <param name="setup">The training.</param>
+    public static AgreementBar Bar(TrainingSetup setup)
+    {
+        ArgumentNullException.ThrowIfNull(setup);
+        return GradientCheck.BarOf(setup.Options);
+    }
 
     /// <summary>Loss and gradients of a step of a small model with the same mixers, as far as they are trained, against fp32 on the CPU.</summary>
     /// <param name="setup">The training.</param>
@@ -21,7 +27,7 @@ public static class TrainingBench
     {
         ArgumentNullException.ThrowIfNull(setup);
         var agreements = GradientCheck.Run(GradientCheck.Small(setup.Config), setup.Options, setup.Device, setup.Dtype);
-        Bar.Require(agreements);
+        Bar(setup).Require(agreements);
         return agreements;
     }
 
@@ -38,67 +44,46 @@ public static class TrainingBench
         using var teacher = setup.Teacher is null ? null : Draw(setup.Teacher, setup);
         using var gradients = new Gradients();
         var inputs = new TrainingInputs(model, new TokenStream([1, 2, 3], beginId: 1), Teacher: teacher);
-        using var stage = new StageRun(setup.Stage, setup.Options, inputs, gradients, setup.Memory.RecordedBlocks);
+        using var scales = setup.Options.Fp8 ? new Fp8Scales(setup.Config.Layers, setup.Device) : null;
+        using var stage = new StageRun(setup.Stage, setup.Options, inputs, gradients, setup.Memory.RecordedBlocks, scales);
         var done = new List<TrainingBenchStep>();
-        double norm = 0;
+        double? norm = null;
         while (done.Count < steps)
         {
             var watch = Stopwatch.StartNew();
-            double loss = Step(setup, stage, gradients, ref norm);
-            bool onCard = setup.Device.type == TorchSharp.DeviceType.CUDA;
-            if (onCard)
+            var step = stage.Step.Run(setup.Options.Optimizer.LearningRate, norm, () => Batches(setup), Judge);
+            norm = step.Norm;
+            int? card = setup.Device.type == TorchSharp.DeviceType.CUDA ? CudaDevice.IndexOf(setup.Device) : null;
+            if (card is not null)
             {
-                CudaStream.Torch.Synchronize();
+                CudaStream.Torch(card.Value).Synchronize();
             }
 
             double seconds = watch.Elapsed.TotalSeconds;
             GC.Collect();
-            done.Add(new TrainingBenchStep(seconds, loss, onCard ? CudaMemory.Now().Used : 0, ProcessMemory.Now().Resident));
-            if (!double.IsFinite(loss))
-            {
-                throw new WrongResultException($"the loss of step {done.Count} is {loss}: such steps are not worth timing");
-            }
-
+            done.Add(new TrainingBenchStep(seconds, step.Loss, card is null ? 0 : CudaMemory.Now(card.Value).Used, ProcessMemory.Now().Resident));
             stepped?.Invoke(done[^1]);
         }
 
         return new TrainingBenchResult(done, setup.Options.TokensPerStep, stage.Flow.PeakBytes);
+
+        void Judge(StepResult step)
+        {
+            if (!double.IsFinite(step.Loss))
+            {
+                throw new WrongResultException($"the loss of step {done.Count + 1} is {step.Loss}: such steps are not worth timing");
+            }
+        }
     }
 
-    // As Trainer's: where weights step in the backward, clipping goes by the norm of the step before.
-    private static double Step(TrainingSetup setup, StageRun stage, Gradients gradients, ref double norm)
+    // A norm that is measured before the first step need not be of the same ids.
+    private static IEnumerable<Batch> Batches(TrainingSetup setup)
     {
-        using var scope = NewDisposeScope();
-        var options = setup.Options;
-        double learningRate = options.Optimizer.LearningRate;
-        if (stage.Flow.StepsInBackward)
+        for (int i = 0; i < setup.Options.AccumulationSteps; i++)
         {
-            stage.Optimizer.BeginStep(learningRate, Clip(norm));
+            var ids_BT = randint(2, setup.Config.VocabularySize, [setup.Options.MicroBatchSize, setup.Options.WindowLength], ScalarType.Int64, setup.Device);
+            yield return new Batch(ids_BT, ids_BT.eq(1));
         }
-
-        var losses = new List<StepLoss>();
-        for (int i = 0; i < options.AccumulationSteps; i++)
-        {
-            var ids_BT = randint(2, setup.Config.VocabularySize, [options.MicroBatchSize, options.WindowLength], ScalarType.Int64, setup.Device);
-            using var batch = new Batch(ids_BT, ids_BT.eq(1));
-            losses.Add(stage.Loss.Backward(batch, 1.0 / options.AccumulationSteps));
-        }
-
-        norm = stage.Flow.Norm();
-        if (!stage.Flow.StepsInBackward)
-        {
-            stage.Optimizer.BeginStep(learningRate, Clip(norm));
-            stage.Optimizer.Update(gradients);
-            gradients.Clear();
-        }
-
-        stage.Optimizer.EndStep();
-        stage.Flow.Sample();
-        double loss = StepLoss.Mean(losses).Loss;
-        losses.ForEach(l => l.Dispose());
-        return loss;
-
-        double Clip(double of) => options.ClipNorm > 0 && of > options.ClipNorm ? options.ClipNorm / of : 1;
     }
 
     // Drawn on the device: billions of numbers that need not be the same elsewhere.

@@ -1,3 +1,4 @@
+using T2R.Interop.Cuda;
 using T2R.Models;
 using T2R.Training;
 using T2R.Training.Memory;
@@ -17,7 +18,7 @@ public sealed record TrainingSetup(ModelConfig Config, ModelConfig? Teacher, Tra
     public StagePlan Stage => StagePlan.Of(Options).MaxBy(s => s.Steps)!;
 
     /// <summary>What it will hold.</summary>
-    public MemoryPlan Memory { get; } = MemoryPlan.Of(Config with { Lora = Options.Lora }, Options, Dtype, Teacher, Device.type == TorchSharp.DeviceType.CUDA ? CardMemory.Now() : null);
+    public MemoryPlan Memory { get; } = MemoryPlan.Of(Config with { Lora = Options.Lora }, Options, Dtype, Teacher, Device.type == TorchSharp.DeviceType.CUDA ? CardMemory.Now(CudaDevice.IndexOf(Device)) : null);
 
     /// <summary>The shape with adapters, if there are any.</summary>
     public ModelConfig Adapted => Config with { Lora = Options.Lora };

@@ -82,6 +82,7 @@ internal sealed class TensorReads
         using var scope = NewDisposeScope();
         Tensor[] landing = [.. batch.Select(r => r.IsConverted ? empty(r.Target.shape, r.Entry.Dtype, r.Target.device) : r.Target)];
         BulkCopy.ToDevice(
+            batch[0].Target.device_index,
             [.. batch.Select((r, i) => (TensorMemory.DataPointer(landing[i]), r.ByteCount))],
             (i, offset, piece) => batch[i].File.Read(batch[i].Entry, batch[i].Offset + offset, piece));
         foreach (var (read, landed) in batch.Zip(landing).Where(p => p.First.IsConverted))

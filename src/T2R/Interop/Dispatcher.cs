@@ -99,6 +99,37 @@ public static class Dispatcher
             [OperatorCall.Argument(dy), OperatorCall.Argument(ids), OperatorCall.Argument(vocabularySize), OperatorCall.Argument(-1L), OperatorCall.Argument(false)]);
     }
 
+    /// <summary>y = (α a)(β b)ᵀ of matrices in FP8, summed in fp32 and rounded once (PyTorch's <c>torch._scaled_mm</c>). On a card both lie as they are multiplied, their rows' numbers side by side.</summary>
+    /// <param name="a_MK">[M, K], dense.</param>
+    /// <param name="b_NK">[N, K], dense. On a card K and N are multiples of 16, and not both matrices are E5M2.</param>
+    /// <param name="alpha">An fp32 scalar on the matrices' device.</param>
+    /// <param name="beta">Another.</param>
+    /// <param name="dtype">Of y.</param>
+    /// <param name="fastSums">Whether sums may stay in the tensor cores, which keep fewer bits than fp32, for longer than they must: faster on Hopper, less exact.</param>
+    /// <returns>[M, N].</returns>
+    /// <exception cref="InvalidOperationException">libtorch refused; its reason is on standard error.</exception>
+    public static Tensor ScaledProduct(Tensor a_MK, Tensor b_NK, Tensor alpha, Tensor beta, ScalarType dtype, bool fastSums)
+    {
+        ArgumentNullException.ThrowIfNull(a_MK);
+        ArgumentNullException.ThrowIfNull(b_NK);
+        ArgumentNullException.ThrowIfNull(alpha);
+        ArgumentNullException.ThrowIfNull(beta);
+        using var b_KN = b_NK.t();
+
+        // aten::_scaled_mm(self, mat2, scale_a, scale_b, bias=None, scale_result=None, out_dtype=None, use_fast_accum=False)
+        return OperatorCall.Invoke("aten::_scaled_mm"u8,
+        [
+            OperatorCall.Argument(a_MK),
+            OperatorCall.Argument(b_KN),
+            OperatorCall.Argument(alpha),
+            OperatorCall.Argument(beta),
+            OperatorCall.Optional((Tensor?)null),
+            OperatorCall.Optional((Tensor?)null),
+            OperatorCall.Optional(dtype),
+            OperatorCall.Argument(fastSums),
+        ]);
+    }
+
     private static void RequireAttentionShapes(long[] q, long[] k, long[] v, bool enableGqa)
     {
         if (q is not [long b, long h, _, long d] || k is not [long kb, long g, long s, long kd] || v is not [long vb, long vg, long vs, _]

@@ -7,7 +7,7 @@ namespace T2R.Interop;
 /// <summary>Memory that was asked for and not given, as libtorch, the driver or the runtime report it, and what the memory was when they did.</summary>
 /// <param name="OnCard">Whether it is the card's memory; else it is the host's.</param>
 /// <param name="Wanted">Bytes asked for; null where nobody says.</param>
-/// <param name="Card">The card's memory; null when the process does not compute on one.</param>
+/// <param name="Card">The memory of the card, of several the fullest; null when the process does not compute on one.</param>
 /// <param name="Host">The process's memory.</param>
 public sealed partial record MemoryShortage(bool OnCard, long? Wanted, CudaMemory? Card, ProcessMemory Host)
 {
@@ -29,7 +29,7 @@ public sealed partial record MemoryShortage(bool OnCard, long? Wanted, CudaMemor
             bool onCard = OfCards.Any(text => e.Message.Contains(text, StringComparison.Ordinal));
             if (onCard || e is OutOfMemoryException || OfHosts.Any(text => e.Message.Contains(text, StringComparison.Ordinal)))
             {
-                return new MemoryShortage(onCard, WantedBy(e.Message), CudaMemory.IfInUse(), ProcessMemory.Now());
+                return new MemoryShortage(onCard, WantedBy(e.Message), CudaMemory.OfFullest(), ProcessMemory.Now());
             }
         }
 

@@ -32,6 +32,8 @@ internal static unsafe class OperatorCall
 
     public static ulong Optional(double? value) => value is null ? 0 : Box(Argument(value.Value));
 
+    public static ulong Optional(ScalarType value) => Box((ulong)value);
+
     public static ulong List(ReadOnlySpan<long> values)
     {
         Shim.Check(Shim.torch_new_list_reserve_size((nuint)values.Length, out nint list), "a list of integers");

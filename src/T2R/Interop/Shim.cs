@@ -36,14 +36,14 @@ internal static unsafe partial class Shim
     public static partial int torch_parallel_for(
         long begin, long end, long grainSize, delegate* unmanaged[Cdecl]<long, long, nint, void> body, nint context);
 
-    /// <exception cref="InsufficientMemoryException">The function reported a failure, and the card it works on is full.</exception>
+    /// <exception cref="InsufficientMemoryException">The function reported a failure, and a card it works on is full.</exception>
     /// <exception cref="InvalidOperationException">The function reported a failure.</exception>
     public static void Check(int code, string what)
     {
         if (code != 0)
         {
             string sentence = $"libtorch refused {what}; it wrote the reason to standard error.{LastError()}";
-            throw Cuda.CudaMemory.IfInUse() is { IsFull: true } ? new InsufficientMemoryException($"{sentence} {MemoryShortage.CardIsFull}") : new InvalidOperationException(sentence);
+            throw Cuda.CudaMemory.OfFullest() is { IsFull: true } ? new InsufficientMemoryException($"{sentence} {MemoryShortage.CardIsFull}") : new InvalidOperationException(sentence);
         }
     }
 

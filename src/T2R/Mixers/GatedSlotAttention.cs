@@ -1,4 +1,5 @@
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using T2R.Ops.GatedSlot;
 using static TorchSharp.torch;
 
@@ -19,11 +20,11 @@ public sealed class GatedSlotAttention(
     GatedSlotAttentionConfig config, Projection q_proj, Projection k_proj, Projection v_proj, Projection f_proj, Tensor g_norm, Projection o_proj) : ITokenMixer
 {
     /// <inheritdoc />
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null, Fp8Layer? fp8 = null)
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
-        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj, f_proj], tape);
+        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj, f_proj], tape, fp8?.MixerInput);
         var q = Heads(products[0], config.Heads, config.HeadDim);
         var k = Heads(products[1], config.KeyValueHeads, config.HeadDim);
         var v = Heads(products[2], config.KeyValueHeads, config.HeadDim);
@@ -32,8 +33,8 @@ public sealed class GatedSlotAttention(
         var (o, final) = GatedSlotMaps.Apply(context.Form, q, k, v, f, config.GateLogitNormalizer, carried?.Value, context.DocumentStarts_BT, context.Workspace.Slots, tape);
         carried?.Replace(final);
         o = o.reshape(batch, length, config.QuerySize);
-        return (o_proj.HasAdapter
-            ? o_proj.Apply(RmsNorm.ApplyToSilu(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon), tape)
+        return (o_proj.HasAdapter || fp8 is not null
+            ? o_proj.Apply(RmsNorm.ApplyToSilu(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon), tape, fp8?.MixerOutput)
             : SiluNormLinear.Apply(o, g_norm, GatedSlotAttentionConfig.OutputNormEpsilon, o_proj.Weight, tape)).MoveToOuterDisposeScope();
 
         Tensor Heads(Tensor x_BTE, int heads, int width) => x_BTE.view(batch, length, heads, width);

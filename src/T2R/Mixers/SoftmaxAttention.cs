@@ -1,4 +1,5 @@
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using static TorchSharp.torch;
 
 namespace T2R.Mixers;
@@ -12,12 +13,12 @@ namespace T2R.Mixers;
 public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q_proj, Projection k_proj, Projection v_proj, Projection o_proj) : ITokenMixer
 {
     /// <inheritdoc />
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null)
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null, Fp8Layer? fp8 = null)
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
         var (cos, sin) = context.Rotary(config.RopeTheta, config.HeadDim, x_BTD.dtype);
-        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj], tape);
+        var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj], tape, fp8?.MixerInput);
         var q = RotaryEmbedding.Apply(Heads(products[0], config.Heads), cos, sin).transpose(1, 2);
         var k = RotaryEmbedding.Apply(Heads(products[1], config.KeyValueHeads), cos, sin).transpose(1, 2);
         var v = Heads(products[2], config.KeyValueHeads).transpose(1, 2);
@@ -28,7 +29,7 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q
 
         var mask = context.Mask(config.SlidingWindow);
         var o = nn.functional.scaled_dot_product_attention(q, Repeat(k), Repeat(v), mask, 0, is_casual: mask is null && length > 1);
-        return o_proj.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), tape).MoveToOuterDisposeScope();
+        return o_proj.Apply(o.transpose(1, 2).reshape(batch, length, config.QuerySize), tape, fp8?.MixerOutput).MoveToOuterDisposeScope();
 
         Tensor Heads(Tensor x_BTE, int heads) => x_BTE.view(batch, length, heads, config.HeadDim);
     }

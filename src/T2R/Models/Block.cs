@@ -1,5 +1,6 @@
 using T2R.Mixers;
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -39,11 +40,12 @@ public sealed class Block
     /// <param name="context">What all layers share.</param>
     /// <param name="state">The mixer's state, updated; or null.</param>
     /// <param name="tape">Records; or null.</param>
-    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null)
+    /// <param name="fp8">Scales to multiply with weights in FP8 with; null for the weights' own type.</param>
+    public Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null, Fp8Layer? fp8 = null)
     {
         using var scope = NewDisposeScope();
-        var mixed_BTD = x_BTD + Mix(x_BTD, context, state, tape);
-        return FeedForward(mixed_BTD, context, tape, overwrites: true).MoveToOuterDisposeScope();
+        var mixed_BTD = x_BTD + Mix(x_BTD, context, state, tape, fp8);
+        return FeedForward(mixed_BTD, context, tape, fp8, overwrites: true).MoveToOuterDisposeScope();
     }
 
     /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
@@ -51,19 +53,21 @@ public sealed class Block
     /// <param name="context">What all layers share.</param>
     /// <param name="state">The mixer's state, updated; or null.</param>
     /// <param name="tape">Keeps or gives what was dear to compute; or null.</param>
-    public Tensor Mix(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null)
+    /// <param name="fp8">As <see cref="Forward"/> takes it.</param>
+    public Tensor Mix(Tensor x_BTD, SequenceContext context, IMixerState? state = null, Tape? tape = null, Fp8Layer? fp8 = null)
     {
         using var input_BTD = MixerInput(x_BTD);
-        return Mixer.Forward(input_BTD, context, state, tape);
+        return Mixer.Forward(input_BTD, context, state, tape, fp8);
     }
 
     /// <summary>The second half: the residual stream with the mixer's output in it, and what the MLP makes of it added, <c>[B, T, D]</c>.</summary>
     /// <param name="mixed_BTD">The residual stream after the first half.</param>
     /// <param name="context">What all layers share.</param>
     /// <param name="tape">As <see cref="Mlp.Forward"/> takes it.</param>
+    /// <param name="fp8">Likewise.</param>
     /// <param name="overwrites">Likewise.</param>
-    public Tensor FeedForward(Tensor mixed_BTD, SequenceContext context, Tape? tape = null, bool overwrites = false) =>
-        Mlp.Forward(mixed_BTD, tape, context.Workspace, overwrites);
+    public Tensor FeedForward(Tensor mixed_BTD, SequenceContext context, Tape? tape = null, Fp8Layer? fp8 = null, bool overwrites = false) =>
+        Mlp.Forward(mixed_BTD, tape, context.Workspace, fp8, overwrites);
 
     /// <summary>What the mixer sees of the residual stream: its norm, <c>[B, T, D]</c>.</summary>
     public Tensor MixerInput(Tensor x_BTD) => RmsNorm.Apply(x_BTD, _mixerNorm, _epsilon);

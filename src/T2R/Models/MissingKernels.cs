@@ -1,3 +1,4 @@
+using T2R.Interop.Cuda;
 using T2R.Mixers;
 using T2R.Ops;
 using T2R.Ops.GatedSlot;
@@ -19,9 +20,8 @@ public static class MissingKernels
         ArgumentNullException.ThrowIfNull(device);
         return device.type != DeviceType.CUDA ? []
             : dtype != ScalarType.BFloat16 ? OfShape(config, dtype)
-            : device.index > 0 ? [$"T2R's kernels run on the first card alone: on cuda:{device.index} the model runs as tensor operators, which take longer."]
-            : CudaUnits.Lack is { } lack ? [$"the model runs as tensor operators, which take longer, for there are no kernels of T2R's own on this card: {lack.TrimEnd('.')}."]
-            : Sentences(config, (headDim, slots) => CudaKernels.Of(headDim, headDim, slots, maps: true).Lack);
+            : CudaUnits.Lack(CudaDevice.IndexOf(device)) is { } lack ? [$"the model runs as tensor operators, which take longer, for there are no kernels of T2R's own on this card: {lack.TrimEnd('.')}."]
+            : Sentences(config, (headDim, slots) => CudaKernels.Of(CudaDevice.IndexOf(device), headDim, headDim, slots, maps: true).Lack);
     }
 
     /// <summary>Likewise of parts that have none on any card.</summary>

@@ -1,4 +1,5 @@
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -15,12 +16,13 @@ public sealed class Mlp(Tensor norm, double epsilon, Projection gate_proj, Proje
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="tape">As <see cref="SwiGlu"/> takes it: when it is replayed, the values returned must not be read.</param>
     /// <param name="workspace">How much may be taken at once; null for the standard.</param>
+    /// <param name="fp8">Scales to multiply in FP8 with, where the sizes allow it; null for the weights' own type.</param>
     /// <param name="overwrites">Whether the result may take the stream's memory: nobody reads it any more, but a graph if one is built.</param>
-    public Tensor Forward(Tensor x_BTD, Tape? tape = null, Workspace? workspace = null, bool overwrites = false)
+    public Tensor Forward(Tensor x_BTD, Tape? tape = null, Workspace? workspace = null, Fp8Layer? fp8 = null, bool overwrites = false)
     {
         if (!gate_proj.HasAdapter && !up_proj.HasAdapter && !down_proj.HasAdapter)
         {
-            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape, workspace, overwrites);
+            return SwiGlu.Apply(x_BTD, norm, epsilon, gate_proj.Weight, up_proj.Weight, down_proj.Weight, tape, workspace, fp8, overwrites);
         }
 
         using var scope = NewDisposeScope();

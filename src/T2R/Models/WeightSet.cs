@@ -84,6 +84,7 @@ public sealed class WeightSet : IDisposable
         try
         {
             BulkCopy.ToDevice(
+                CudaDevice.IndexOf(device),
                 [.. weights.All.Select(w => (TensorMemory.DataPointer(w.Tensor), w.Spec.Count * DtypeName.Bytes(w.Tensor.dtype)))],
                 (i, offset, piece) => drawn[i].Fill(offset / DtypeName.Bytes(TypeOf(weights.Specs[i])), TypeOf(weights.Specs[i]), piece));
             return weights;

@@ -8,10 +8,10 @@ namespace T2R.Ops;
 internal static class CudaCrossEntropy
 {
     private const int Threads = 512;
-    private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/CrossEntropy.cu"));
+    private static readonly PerCard<CudaModule?> Modules = new(device => CudaUnits.Load(device, "Ops/CrossEntropy.cu"));
 
     /// <summary>Whether the kernels can take what is like a tensor, such as what the logits are made of.</summary>
-    public static bool Takes(Tensor x) => CudaUnits.Fits(x) && Module.Value is not null;
+    public static bool Takes(Tensor x) => CudaUnits.Fits(x) && Modules[x.device_index] is not null;
 
     /// <summary>Losses of rows and the gradient of their logits.</summary>
     /// <param name="scales">What they are weighted with.</param>
@@ -40,7 +40,8 @@ internal static class CudaCrossEntropy
             Temperature = (float)scales.Temperature,
         };
         string kernel = $"cross_entropy{(teacher is null ? "" : "_taught")}{(vocabulary % CudaUnits.Numbers == 0 && arguments.Logits % 16 == 0 ? "" : "_single")}";
-        Module.Value!.Kernel(kernel).Launch(CudaStream.Torch, checked((int)rows), Threads, Threads / 32 * 2 * sizeof(float), arguments);
+        int device = logits_nV.device_index;
+        Modules[device]!.Kernel(kernel).Launch(CudaStream.Torch(device), checked((int)rows), Threads, Threads / 32 * 2 * sizeof(float), arguments);
         return (cross_n.MoveToOuterDisposeScope(), divergence_n?.MoveToOuterDisposeScope());
     }
 

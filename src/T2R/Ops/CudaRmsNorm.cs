@@ -13,15 +13,16 @@ internal sealed class CudaRmsNorm
 
     private const string File = "Ops/RmsNorm.cu";
     private const int SumThreads = 256, SumColumns = 32;
-    private static readonly ConcurrentDictionary<(long Width, bool Silu), Lazy<CudaRmsNorm?>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, long Width, bool Silu), Lazy<CudaRmsNorm?>> Loaded = new();
     private readonly CudaModule _module;
+    private readonly CudaStream _stream;
     private readonly int _width, _threads, _sharedBytes, _multiprocessors;
 
-    private CudaRmsNorm(CudaModule module, int width, int threads)
+    private CudaRmsNorm(int device, CudaModule module, int width, int threads)
     {
-        (_module, _width, _threads) = (module, width, threads);
+        (_stream, _module, _width, _threads) = (CudaStream.Torch(device), module, width, threads);
         _sharedBytes = 2 * sizeof(float) * (threads / 32);
-        _multiprocessors = CudaDevice.All()[0].Multiprocessors;
+        _multiprocessors = CudaDevice.All()[device].Multiprocessors;
     }
 
     /// <summary>Whether there are kernels for rows of a width.</summary>
@@ -31,7 +32,7 @@ internal sealed class CudaRmsNorm
     /// <param name="x_ND">The rows.</param>
     /// <param name="silu">Whether u is silu(x).</param>
     public static CudaRmsNorm? Of(Tensor x_ND, bool silu) => CudaUnits.Fits(x_ND) && x_ND.shape[1] is var width && Fits(width)
-        ? Loaded.GetOrAdd((width, silu), k => new Lazy<CudaRmsNorm?>(() => Load((int)k.Width, k.Silu))).Value
+        ? Loaded.GetOrAdd((x_ND.device_index, width, silu), k => new Lazy<CudaRmsNorm?>(() => Load(k.Device, (int)k.Width, k.Silu))).Value
         : null;
 
     /// <summary>Normalises rows.</summary>
@@ -62,10 +63,10 @@ internal sealed class CudaRmsNorm
     /// <param name="weight_D">w, in fp32.</param>
     /// <param name="inverse_N1">r of each row, as <see cref="Forward"/> gave it.</param>
     /// <param name="dy_ND">The gradient of y.</param>
-    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32.</param>
+    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in fp32; null where it is not wanted.</param>
     /// <param name="dx_ND">Receives dx; dense.</param>
     /// <param name="past_ND">What is added to dx; may be dx; null for nothing.</param>
-    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor dw_D, Tensor dx_ND, Tensor? past_ND)
+    public void Backward(Tensor x_ND, Tensor weight_D, Tensor inverse_N1, Tensor dy_ND, Tensor? dw_D, Tensor dx_ND, Tensor? past_ND)
     {
         using var scope = NewDisposeScope();
         var (x, weight, dy) = (CudaUnits.Dense(x_ND), CudaUnits.Dense(weight_D), CudaUnits.Dense(dy_ND));
@@ -86,20 +87,23 @@ internal sealed class CudaRmsNorm
             Blocks = blocks,
         };
         Launch("rms_norm_backward", blocks, arguments);
-        _module.Kernel("rms_norm_weight").Launch(CudaStream.Torch, (_width + SumColumns - 1) / SumColumns, SumThreads, SumThreads * sizeof(float), arguments);
+        if (dw_D is not null)
+        {
+            _module.Kernel("rms_norm_weight").Launch(_stream, (_width + SumColumns - 1) / SumColumns, SumThreads, SumThreads * sizeof(float), arguments);
+        }
     }
 
-    private static CudaRmsNorm? Load(int width, bool silu)
+    private static CudaRmsNorm? Load(int device, int width, bool silu)
     {
         // Two units a thread, in whole warps.
         int threads = ((width / CudaUnits.Numbers) + 63) / 64 * 32;
-        return CudaUnits.Load(File, $"WIDTH={width}", $"THREADS={threads}", $"SILU={(silu ? 1 : 0)}") is { } module ? new CudaRmsNorm(module, width, threads) : null;
+        return CudaUnits.Load(device, File, $"WIDTH={width}", $"THREADS={threads}", $"SILU={(silu ? 1 : 0)}") is { } module ? new CudaRmsNorm(device, module, width, threads) : null;
     }
 
     // As many as run at once, when each multiprocessor runs so many threads.
     private int Blocks(long rows, int threads) => (int)Math.Min(rows, (long)_multiprocessors * Math.Max(1, threads / _threads));
 
-    private void Launch(string kernel, int blocks, in Arguments arguments) => _module.Kernel(kernel).Launch(CudaStream.Torch, blocks, _threads, _sharedBytes, arguments);
+    private void Launch(string kernel, int blocks, in Arguments arguments) => _module.Kernel(kernel).Launch(_stream, blocks, _threads, _sharedBytes, arguments);
 
     // RmsNorm.cu
     [StructLayout(LayoutKind.Sequential)]

@@ -11,15 +11,16 @@ internal static class CudaSumOfSquares
     // Blocks enough to fill a card, and with a block's numbers few enough that a small tensor has few shares.
     private const int Threads = 256, SumThreads = 1024, MostBlocks = 1024, MostParts = 64;
     private const long BlockBytes = 1L << 14;
-    private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SumOfSquares.cu"));
+    private static readonly PerCard<CudaModule?> Modules = new(device => CudaUnits.Load(device, "Ops/SumOfSquares.cu"));
 
     /// <summary>Whether the kernels can read a tensor.</summary>
-    public static bool Takes(Tensor x) => CudaUnits.IsOnCard(x) && x.dtype is ScalarType.BFloat16 or ScalarType.Float32 && Module.Value is not null;
+    public static bool Takes(Tensor x) => CudaUnits.IsOnCard(x) && x.dtype is ScalarType.BFloat16 or ScalarType.Float32 && Modules[x.device_index] is not null;
 
     /// <inheritdoc cref="SumOfSquares.Of" />
     public static Tensor Of(IReadOnlyCollection<Tensor> tensors)
     {
         var device = tensors.First().device;
+        int card = tensors.First().device_index;
         using var scope = NewDisposeScope();
         using var shares = empty(tensors.Sum(Blocks), ScalarType.Float32, device);
         nint place = CudaUnits.Address(shares);
@@ -35,17 +36,17 @@ internal static class CudaSumOfSquares
         {
             foreach (var some in alike.Chunk(MostParts))
             {
-                Launch(alike.Key == ScalarType.BFloat16 ? "squares_of_bf16" : "squares_of_f32", some);
+                Launch(card, alike.Key == ScalarType.BFloat16 ? "squares_of_bf16" : "squares_of_f32", some);
             }
         }
 
         var sum = empty([], ScalarType.Float64, device);
         var all = new Shares { Numbers = CudaUnits.Address(shares), Count = shares.numel(), Sum = CudaUnits.Address(sum) };
-        Module.Value!.Kernel("sum_of_shares").Launch(CudaStream.Torch, 1, SumThreads, SumThreads * sizeof(double), all);
+        Modules[card]!.Kernel("sum_of_shares").Launch(CudaStream.Torch(card), 1, SumThreads, SumThreads * sizeof(double), all);
         return sum.MoveToOuterDisposeScope();
     }
 
-    private static void Launch(string kernel, Part[] parts)
+    private static void Launch(int card, string kernel, Part[] parts)
     {
         var arguments = default(Arguments);
         int blocks = 0;
@@ -55,7 +56,7 @@ internal static class CudaSumOfSquares
             blocks += arguments.Parts[i].Blocks;
         }
 
-        Module.Value!.Kernel(kernel).Launch(CudaStream.Torch, blocks, Threads, Threads / 32 * sizeof(float), arguments);
+        Modules[card]!.Kernel(kernel).Launch(CudaStream.Torch(card), blocks, Threads, Threads / 32 * sizeof(float), arguments);
     }
 
     private static int Blocks(Tensor x) => (int)Math.Clamp((x.numel() * x.element_size()) / BlockBytes, 1, MostBlocks);

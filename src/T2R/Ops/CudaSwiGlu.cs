@@ -8,7 +8,7 @@ namespace T2R.Ops;
 internal static class CudaSwiGlu
 {
     private const int Threads = 256;
-    private static readonly Lazy<CudaModule?> Module = new(() => CudaUnits.Load("Ops/SwiGlu.cu"));
+    private static readonly PerCard<CudaModule?> Modules = new(device => CudaUnits.Load(device, "Ops/SwiGlu.cu"));
 
     /// <summary>Whether there are kernels for a and b of a width.</summary>
     public static bool Fits(long inner) => inner % CudaUnits.Numbers == 0;
@@ -16,7 +16,7 @@ internal static class CudaSwiGlu
     /// <summary>Whether the kernels can take a call.</summary>
     /// <param name="x">a, or what it is made of.</param>
     /// <param name="inner">Width of a and b, I.</param>
-    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && Fits(inner) && Module.Value is not null;
+    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && Fits(inner) && Modules[x.device_index] is not null;
 
     /// <summary>h = silu(a) ⊙ b.</summary>
     /// <param name="gate">a, dense.</param>
@@ -49,7 +49,8 @@ internal static class CudaSwiGlu
     private static void Launch(string kernel, Tensor like, Arguments arguments)
     {
         arguments.Units = like.numel() / CudaUnits.Numbers;
-        Module.Value!.Kernel(kernel).Launch(CudaStream.Torch, checked((int)((arguments.Units + Threads - 1) / Threads)), Threads, 0, arguments);
+        int device = like.device_index;
+        Modules[device]!.Kernel(kernel).Launch(CudaStream.Torch(device), checked((int)((arguments.Units + Threads - 1) / Threads)), Threads, 0, arguments);
     }
 
     // SwiGlu.cu

@@ -12,22 +12,24 @@ internal static class CudaUnits
     /// <summary>Numbers of a unit.</summary>
     public const int Numbers = 8;
 
-    private static readonly Lazy<string?> WhyNone = new(FindLack);
+    private static readonly PerCard<string?> WhyNone = new(FindLack);
 
-    /// <summary>Why there are no kernels of bf16 numbers on this machine's first card, which is there; null when there are.</summary>
-    public static string? Lack => WhyNone.Value;
+    /// <summary>Why there are no kernels of bf16 numbers on a card, which is there; null when there are.</summary>
+    /// <param name="device">The card's index.</param>
+    public static string? Lack(int device) => WhyNone[device];
 
-    /// <summary>Whether a tensor lies where kernels run: on the first card alone, whose context they are loaded in.</summary>
-    public static bool IsOnCard(Tensor x) => x is { device_type: DeviceType.CUDA, device_index: 0 };
+    /// <summary>Whether a tensor lies where kernels run.</summary>
+    public static bool IsOnCard(Tensor x) => x.device_type == DeviceType.CUDA;
 
     /// <summary>Whether such a kernel can read a tensor, were there one.</summary>
     public static bool Fits(Tensor x) => IsOnCard(x) && x.dtype == ScalarType.BFloat16;
 
-    /// <summary>A file's kernels for the card; null where there are none, as <see cref="Lack"/> says.</summary>
+    /// <summary>A file's kernels for a card; null where there are none, as <see cref="Lack"/> says.</summary>
+    /// <param name="device">The card's index.</param>
     /// <param name="file">As <see cref="CudaModule.Of"/> takes it.</param>
     /// <param name="definitions">Likewise.</param>
     /// <exception cref="InvalidOperationException">It does not compile; holds the compiler's words.</exception>
-    public static CudaModule? Load(string file, params string[] definitions) => Lack is null ? CudaModule.Of(file, definitions) : null;
+    public static CudaModule? Load(int device, string file, params string[] definitions) => Lack(device) is null ? CudaModule.Of(device, file, definitions) : null;
 
     /// <summary>The same numbers one after the other, from an address that is a multiple of 16 bytes on; a copy only where they do not lie so. Null for null.</summary>
     [return: NotNullIfNotNull(nameof(x))]
@@ -36,9 +38,9 @@ internal static class CudaUnits
     /// <summary>Where a tensor's numbers begin; 0 for null.</summary>
     public static nint Address(Tensor? x) => x is null ? 0 : TensorMemory.DataPointer(x);
 
-    private static string? FindLack()
+    private static string? FindLack(int device)
     {
-        var card = CudaDevice.All()[0];
+        var card = CudaDevice.All()[device];
         if (card.ComputeCapability.Major < 8)
         {
             return $"{card.Name} has compute capability {card.ComputeCapability}, and they need 8.0";

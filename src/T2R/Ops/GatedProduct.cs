@@ -51,6 +51,27 @@ public sealed class GatedProduct : SafeFunction<GatedProduct>
         return [da, db];
     }
 
+    /// <summary>The gradients, and the product again, without a graph.</summary>
+    /// <param name="gate">a; dense where kernels take it.</param>
+    /// <param name="up">b; likewise.</param>
+    /// <param name="gradient">dh; likewise. With kernels h takes its memory.</param>
+    /// <param name="wantsProduct">Whether h is wanted.</param>
+    /// <param name="overwrites">Whether da and db may take the memory of a and b.</param>
+    internal static (Tensor Gate, Tensor Up, Tensor? Product) Differentiate(Tensor gate, Tensor up, Tensor gradient, bool wantsProduct, bool overwrites)
+    {
+        if (!CudaSwiGlu.Takes(gate, gate.shape[^1]))
+        {
+            var silu = nn.functional.silu(gate);
+            var h = wantsProduct ? silu * up : null;
+            using var product = gradient * up;
+            return (Dispatcher.SiluBackward(product, gate), silu.mul_(gradient), h);
+        }
+
+        var (da, db) = overwrites ? (gate, up) : (empty_like(gate), empty_like(up));
+        CudaSwiGlu.Backward(gate, up, gradient, wantsProduct, da, db);
+        return (da, db, wantsProduct ? gradient : null);
+    }
+
     /// <summary>The product without a graph.</summary>
     /// <param name="gate">a.</param>
     /// <param name="up">b.</param>

@@ -1,3 +1,4 @@
+using T2R.Ops.Fp8;
 using static TorchSharp.torch;
 
 namespace T2R.Ops;
@@ -18,15 +19,22 @@ public sealed class Projection(Tensor weight, (Tensor A, Tensor B, double Scale)
     /// <summary>Maps <c>[…, I]</c> to <c>[…, O]</c>.</summary>
     /// <param name="x">In the weight's dtype.</param>
     /// <param name="tape">Keeps or gives x Wᵀ; null for neither.</param>
-    public Tensor Apply(Tensor x, Tape? tape = null) => Apply(x, [this], tape)[0];
+    /// <param name="product">Scales to multiply in FP8 with, where the sizes allow it; null for not.</param>
+    public Tensor Apply(Tensor x, Tape? tape = null, Fp8Product? product = null) => Apply(x, [this], tape, product)[0];
 
     /// <summary>Maps one input by several projections, whose backward then sums its gradient in their products.</summary>
     /// <param name="x"><c>[…, I]</c>, in the weights' dtype.</param>
     /// <param name="projections">Which.</param>
     /// <param name="tape">Keeps or gives every x Wᵀ, in order; null for neither.</param>
+    /// <param name="product">Scales to multiply in FP8 with, where the sizes allow it and no adapter stands beside; null for not.</param>
     /// <returns><c>[…, O]</c> each.</returns>
-    public static IReadOnlyList<Tensor> Apply(Tensor x, IReadOnlyList<Projection> projections, Tape? tape = null) =>
-        [.. projections.Zip(Linear.Apply(x, [.. projections.Select(p => p.Weight)], tape), (p, y) => p.WithAdapter(x, y))];
+    public static IReadOnlyList<Tensor> Apply(Tensor x, IReadOnlyList<Projection> projections, Tape? tape = null, Fp8Product? product = null)
+    {
+        Tensor[] weights = [.. projections.Select(p => p.Weight)];
+        return product is not null && Fp8Linear.Takes(x, weights)
+            ? Fp8Linear.Apply(x, weights, product, tape)
+            : [.. projections.Zip(Linear.Apply(x, weights, tape), (p, y) => p.WithAdapter(x, y))];
+    }
 
     // y and what the adapter adds to it.
     private Tensor WithAdapter(Tensor x, Tensor y)

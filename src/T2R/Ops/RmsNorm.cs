@@ -47,7 +47,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
         long width = weight.shape[0];
         var wide = inverse_N1.dtype;
         var wideWeight_D = weight.to(wide);
-        var dw_D = zeros(width, wide, x.device);
+        var dw_D = weight.requires_grad ? zeros(width, wide, x.device) : null;
         var (x_ND, dy_ND) = (x.reshape(-1, width), gradients[0]!.reshape(-1, width));
 
         // Of a leaf that has a gradient already, such as a residual stream whose own came past the norm: added in the same pass, where it lies.
@@ -60,7 +60,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
             RowsBackward(Part(x_ND), wideWeight_D, Part(inverse_N1), Part(dy_ND), silu, dw_D, Part(dx_ND), past is null ? null : Part(dx_ND));
         }
 
-        return [past is null ? dx_ND.view(x.shape) : null, dw_D.to(weight.dtype), null, null];
+        return [past is null ? dx_ND.view(x.shape) : null, dw_D?.to(weight.dtype), null, null];
     }
 
     /// <summary>Normalises some rows.</summary>
@@ -88,11 +88,11 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
     /// <param name="inverse_n1">r of each row.</param>
     /// <param name="dy_nD">The gradient of y.</param>
     /// <param name="silu">Whether u was silu(x).</param>
-    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype.</param>
+    /// <param name="dw_D">The gradient of w, to which these rows' share is added; in r's dtype; null where it is not wanted.</param>
     /// <param name="dx_nD">Receives the gradient of the rows; dense, in their dtype.</param>
     /// <param name="past_nD">A gradient of the rows that comes past the norm, added to dx before that is rounded; may be <paramref name="dx_nD"/>; null for none.</param>
     internal static void RowsBackward(
-        Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor dw_D, Tensor dx_nD, Tensor? past_nD = null)
+        Tensor x_nD, Tensor wideWeight_D, Tensor inverse_n1, Tensor dy_nD, bool silu, Tensor? dw_D, Tensor dx_nD, Tensor? past_nD = null)
     {
         if (CudaRmsNorm.Of(x_nD, silu) is { } kernels)
         {
@@ -106,7 +106,7 @@ public sealed class RmsNorm : SafeFunction<RmsNorm>
 
         // Both sums are products with a vector, for which there are fast kernels.
         var product_nD = wideDy_nD * n_nD;
-        dw_D.add_(product_nD.t().mv(ones(x_nD.shape[0], inverse_n1.dtype, x_nD.device)));
+        dw_D?.add_(product_nD.t().mv(ones(x_nD.shape[0], inverse_n1.dtype, x_nD.device)));
         var mean_n1 = product_nD.mv(wideWeight_D / x_nD.shape[1]).unsqueeze(1);
         product_nD.Dispose();
         var du_nD = mul(wideDy_nD, wideWeight_D).sub_(n_nD.mul_(mean_n1)).mul_(inverse_n1);

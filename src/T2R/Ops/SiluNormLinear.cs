@@ -57,7 +57,7 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
         double epsilon = (double)context.get_data(nameof(epsilon))!;
         var (x_ND, dy_NO) = (x.reshape(-1, x.shape[^1]), gradients[0]!.reshape(-1, weight.shape[0]));
         var wideNorm_D = norm.to(RmsNorm.WideType(x));
-        var dNorm_D = zeros_like(wideNorm_D);
+        var dNorm_D = norm.requires_grad ? zeros_like(wideNorm_D) : null;
         var dx_ND = empty(x_ND.shape, x.dtype, x.device);
         Tensor? dWeight = null;
         foreach (var (start, count) in RowChunks.Of(x_ND.shape[0], x_ND.shape[1], CudaRmsNorm.Of(x_ND, silu: true) is null ? ChunkElements : long.MaxValue))
@@ -75,7 +75,7 @@ public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>
             RmsNorm.RowsBackward(x_nD, wideNorm_D, inverse_n1, dy_nO.matmul(weight), silu: true, dNorm_D, Part(dx_ND));
         }
 
-        return [dx_ND.view(x.shape), dNorm_D.to(norm.dtype), null, dWeight, null];
+        return [dx_ND.view(x.shape), dNorm_D?.to(norm.dtype), null, dWeight, null];
     }
 
     private static Tensor Compute(Tensor x, Tensor norm, double epsilon, Tensor weight)

@@ -89,7 +89,7 @@ public sealed class RecipePlan : IDisposable
             var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try("data.validation", () => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
             CheckTogether(recipe, config, tokenizer, problems);
             var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
-            shape?.CheckMemory(problems);
+            shape?.CheckCard(isHere: imagined is null, problems);
             problems.ThrowIfAny();
             return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, train!, validation);
         }

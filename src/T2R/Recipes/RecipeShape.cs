@@ -46,7 +46,7 @@ public sealed record RecipeShape(Recipe Recipe, ModelConfig Config, ModelConfig?
         var config = recipe.Conversion is { } conversion ? ConversionTarget.Of(source, conversion, place) : source;
         recipe.Training.Check(config, problems);
         var planned = new RecipeShape(recipe, config, TeacherOf(recipe, source), CardOf(recipe, imagined, problems));
-        planned.CheckMemory(problems);
+        planned.CheckCard(isHere: imagined is null, problems);
         problems.ThrowIfAny();
         return planned;
     }
@@ -62,7 +62,7 @@ public sealed record RecipeShape(Recipe Recipe, ModelConfig Config, ModelConfig?
     /// <summary>The card that a recipe is trained on, or planned for.</summary>
     internal static CardMemory? CardOf(Recipe recipe, CardMemory? imagined, Problems problems)
     {
-        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now() : null);
+        var card = imagined ?? (recipe.Device != RecipeDevice.Cpu && cuda.is_available() ? CardMemory.Now(device: 0) : null);
         if (recipe.Device == RecipeDevice.Cuda && card is null)
         {
             problems.Add("device is cuda and libtorch sees no CUDA device; `t2r doctor` says why. Use device=cpu, or device=auto to take what is there.");
@@ -71,9 +71,12 @@ public sealed record RecipeShape(Recipe Recipe, ModelConfig Config, ModelConfig?
         return card;
     }
 
-    /// <summary>Finds out whether the card holds it, if nothing else is wrong: memory is planned for checked options alone.</summary>
-    internal void CheckMemory(Problems problems)
+    /// <summary>Finds out whether the card can do it, and, if nothing else is wrong, whether it holds it: memory is planned for checked options alone.</summary>
+    /// <param name="isHere">Whether the card is this machine's.</param>
+    /// <param name="problems">Receives what is in the way.</param>
+    internal void CheckCard(bool isHere, Problems problems)
     {
+        Fp8Support.Check(Recipe.Training, Dtype, Card is not null, isHere, problems);
         if (problems.Any || Card is null || Memory is not { } plan || plan.Fits(Card))
         {
             return;

@@ -24,6 +24,7 @@ internal static class TrainingSection
             Stages = [.. yaml.Sections("stages").Select(Stage)],
             Recompute = yaml.Choice("recompute", defaults.Recompute),
             OffloadInputs = yaml.Flag("offload_inputs", defaults.OffloadInputs),
+            Fp8 = yaml.Flag("fp8", defaults.Fp8),
             Lora = yaml.Section("lora") is { } lora ? Lora(lora) : null,
             Distillation = yaml.Section("distillation") is { } distillation ? Distillation(distillation) : null,
             ResetAtDocuments = yaml.Flag("reset_at_documents", defaults.ResetAtDocuments),

@@ -1,6 +1,7 @@
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using static TorchSharp.torch;
 
 namespace T2R.Training;
@@ -25,19 +26,20 @@ internal sealed class BlockPass : IDisposable
     /// <param name="needsInputGradient">Whether the gradient of the input is wanted.</param>
     /// <param name="context">What all layers share.</param>
     /// <param name="tape">A tape that is replayed, when <see cref="Output"/> is not wanted; null when it is.</param>
-    public BlockPass(Block block, Tensor input_BTD, bool needsInputGradient, SequenceContext context, Tape? tape)
+    /// <param name="fp8">Scales to multiply with weights in FP8 with; null for the weights' own type.</param>
+    public BlockPass(Block block, Tensor input_BTD, bool needsInputGradient, SequenceContext context, Tape? tape, Fp8Layer? fp8 = null)
     {
         using var _ = enable_grad();
         _input_BTD = input_BTD.detach().requires_grad_(needsInputGradient).DetachFromDisposeScope();
         input_BTD.Dispose();
-        _mixer_BTD = block.Mix(_input_BTD, context, tape: tape).DetachFromDisposeScope();
+        _mixer_BTD = block.Mix(_input_BTD, context, tape: tape, fp8: fp8).DetachFromDisposeScope();
         using (no_grad())
         {
             // In the mixer's own memory: no backward reads what a block's last product gave.
             _mixed_BTD = _mixer_BTD.detach().add_(_input_BTD).requires_grad_(true).DetachFromDisposeScope();
         }
 
-        _output_BTD = block.FeedForward(_mixed_BTD, context, tape).DetachFromDisposeScope();
+        _output_BTD = block.FeedForward(_mixed_BTD, context, tape, fp8).DetachFromDisposeScope();
     }
 
     /// <summary>The block's output, cut off from the graph, <c>[B, T, D]</c>.</summary>

@@ -1,6 +1,7 @@
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Ops;
+using T2R.Ops.Fp8;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
@@ -17,6 +18,7 @@ internal sealed class BlockwiseBackward : IDisposable
     private readonly RecomputePolicy _policy;
     private readonly int _recorded;
     private readonly GradientFlow _flow;
+    private readonly Fp8Scales? _scales;
     private readonly IBlockInputs _inputs;
     private readonly TrainedWeight? _embedding;
     private readonly List<TrainedWeight>[] _weights;
@@ -30,9 +32,10 @@ internal sealed class BlockwiseBackward : IDisposable
     /// <param name="options">What to compute again, and where inputs wait.</param>
     /// <param name="recorded">How many blocks, from the last on, record what a selective recomputation then takes.</param>
     /// <param name="flow">Receives the gradients.</param>
-    public BlockwiseBackward(CausalLM model, IReadOnlyList<TrainedWeight> trained, TrainingOptions options, int recorded, GradientFlow flow)
+    /// <param name="scales">Scales to multiply with weights in FP8 with; null for the weights' own type.</param>
+    public BlockwiseBackward(CausalLM model, IReadOnlyList<TrainedWeight> trained, TrainingOptions options, int recorded, GradientFlow flow, Fp8Scales? scales)
     {
-        (_model, _policy, _recorded, _flow) = (model, options.Recompute, recorded, flow);
+        (_model, _policy, _recorded, _flow, _scales) = (model, options.Recompute, recorded, flow, scales);
         int blocks = model.Blocks.Count;
         _embedding = trained.FirstOrDefault(w => w.Name == WeightLayout.Embedding);
         _weights = [.. Enumerable.Range(0, blocks).Select(i => trained.Where(w => WeightLayout.IsOfBlock(i, w.Name)).ToList())];
@@ -40,7 +43,7 @@ internal sealed class BlockwiseBackward : IDisposable
         int first = Array.FindIndex(_weights, w => w.Count > 0);
         _lowest = _embedding is not null ? 0 : first < 0 ? blocks : first;
         bool offload = options.OffloadInputs && _policy != RecomputePolicy.None && model.Device.type == TorchSharp.DeviceType.CUDA;
-        _inputs = offload ? new OffloadedInputs(blocks) : new KeptInputs();
+        _inputs = offload ? new OffloadedInputs(blocks, model.Device) : new KeptInputs();
     }
 
     /// <summary>Whether any weight below the final norm is trained, so that <see cref="Backward"/> is needed at all.</summary>
@@ -113,17 +116,17 @@ internal sealed class BlockwiseBackward : IDisposable
         var block = _model.Blocks[i];
         if (i < _lowest)
         {
-            return block.Forward(x_BTD, context);
+            return block.Forward(x_BTD, context, fp8: _scales?[i]);
         }
 
         if (_policy == RecomputePolicy.None)
         {
-            _passes[i] = new BlockPass(block, x_BTD, NeedsInputGradient(i), context, tape: null);
+            _passes[i] = new BlockPass(block, x_BTD, NeedsInputGradient(i), context, tape: null, _scales?[i]);
             return _passes[i]!.Output();
         }
 
         _tapes[i] = _policy == RecomputePolicy.Selective && i >= _passes.Length - _recorded ? Tape.Record() : null;
-        var y_BTD = block.Forward(x_BTD, context, tape: _tapes[i]);
+        var y_BTD = block.Forward(x_BTD, context, tape: _tapes[i], fp8: _scales?[i]);
         _inputs.Keep(i, x_BTD);
         return y_BTD;
     }
@@ -134,7 +137,7 @@ internal sealed class BlockwiseBackward : IDisposable
         _flow.Expect(_weights[i]);
         using var tape = _tapes[i] ?? Tape.Blank();
         tape.Rewind();
-        using var pass = _passes[i] ?? new BlockPass(_model.Blocks[i], _inputs.Take(i), NeedsInputGradient(i), context, tape);
+        using var pass = _passes[i] ?? new BlockPass(_model.Blocks[i], _inputs.Take(i), NeedsInputGradient(i), context, tape, _scales?[i]);
         (_passes[i], _tapes[i]) = (null, null);
         gradient_BTD = pass.MlpBackward(gradient_BTD);
         Pass(_weights[i]);

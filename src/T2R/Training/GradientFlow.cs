@@ -12,7 +12,7 @@ internal sealed class GradientFlow : IDisposable
 {
     private readonly Gradients _gradients;
     private readonly IOptimizer? _optimizer;
-    private readonly bool _onCard;
+    private readonly int? _card;
     private readonly Dictionary<string, Tensor> _early = [];
     private Tensor? _squares;
 
@@ -23,7 +23,7 @@ internal sealed class GradientFlow : IDisposable
     public GradientFlow(Gradients gradients, IOptimizer? optimizer, Device device)
     {
         (_gradients, _optimizer) = (gradients, optimizer);
-        _onCard = device.type == TorchSharp.DeviceType.CUDA;
+        _card = device.type == TorchSharp.DeviceType.CUDA ? CudaDevice.IndexOf(device) : null;
     }
 
     /// <summary>Whether weights step in the backward.</summary>
@@ -114,9 +114,9 @@ internal sealed class GradientFlow : IDisposable
     /// <summary>Looks at the card's memory.</summary>
     public void Sample()
     {
-        if (_onCard)
+        if (_card is { } card)
         {
-            PeakBytes = Math.Max(PeakBytes, CudaMemory.Now().Used);
+            PeakBytes = Math.Max(PeakBytes, CudaMemory.Now(card).Used);
         }
     }
 

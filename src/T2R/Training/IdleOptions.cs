@@ -28,6 +28,11 @@ internal static class IdleOptions
             yield return "training.offload_inputs has no effect: with recompute none, blocks keep their graphs, inputs and all.";
         }
 
+        foreach (string sentence in Fp8Support.Idle(options, model, onCard))
+        {
+            yield return sentence;
+        }
+
         foreach (long ids in options.EvaluateAt.Where(ids => !hasHeldOut || ids < options.TokensPerStep || ids / options.TokensPerStep > options.Steps))
         {
             yield return !hasHeldOut

@@ -1,6 +1,7 @@
 using T2R.Data;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training.Memory;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
@@ -17,12 +18,13 @@ internal sealed class MixerStageLoss : IStageLoss
     private readonly CausalLM _model;
     private readonly CausalLM _teacher;
     private readonly GradientFlow _flow;
+    private readonly Fp8Scales? _scales;
     private readonly List<TrainedWeight>[] _weights;
     private readonly int[] _layers;
 
-    public MixerStageLoss(TrainingOptions options, CausalLM model, CausalLM teacher, IReadOnlyList<TrainedWeight> trained, GradientFlow flow)
+    public MixerStageLoss(TrainingOptions options, CausalLM model, CausalLM teacher, IReadOnlyList<TrainedWeight> trained, GradientFlow flow, Fp8Scales? scales)
     {
-        (_options, _model, _teacher, _flow) = (options, model, teacher, flow);
+        (_options, _model, _teacher, _flow, _scales) = (options, model, teacher, flow, scales);
         _weights = [.. Enumerable.Range(0, model.Blocks.Count).Select(i => trained.Where(w => WeightLayout.IsOfBlock(i, w.Name)).ToList())];
         _layers = [.. NewMixers(model.Config, teacher.Config).Where(i => _weights[i].Count > 0)];
     }
@@ -74,7 +76,7 @@ internal sealed class MixerStageLoss : IStageLoss
         Tensor y_BTD;
         using (enable_grad())
         {
-            y_BTD = block.Mixer.Forward(input_BTD, context, null);
+            y_BTD = block.Mixer.Forward(input_BTD, context, null, fp8: _scales?[layer]);
         }
 
         var wide_BTD = Wide(target_BTD);

@@ -11,9 +11,10 @@ namespace T2R.Training;
 internal sealed class OffloadedInputs : IBlockInputs
 {
     private readonly int _blocks;
-    private readonly CudaStream _stream = new();
+    private readonly Device _device;
+    private readonly CudaStream _torch, _stream;
     private readonly CudaEvent[] _moved;
-    private readonly CudaEvent _ready = new();
+    private readonly CudaEvent _ready;
     private readonly Queue<(int Block, Tensor Input)> _leaving = [];
     private PinnedMemory? _host;
     private long[] _shape = [];
@@ -23,17 +24,20 @@ internal sealed class OffloadedInputs : IBlockInputs
 
     /// <summary>Reserves nothing yet: the first input tells its size.</summary>
     /// <param name="blocks">How many blocks the model has.</param>
-    public OffloadedInputs(int blocks)
+    /// <param name="device">The card it is on.</param>
+    public OffloadedInputs(int blocks, Device device)
     {
-        _blocks = blocks;
-        _moved = [.. Enumerable.Range(0, blocks).Select(_ => new CudaEvent())];
+        int card = CudaDevice.IndexOf(device);
+        (_blocks, _device) = (blocks, device);
+        (_torch, _stream, _ready) = (CudaStream.Torch(card), new CudaStream(card), new CudaEvent(card));
+        _moved = [.. Enumerable.Range(0, blocks).Select(_ => new CudaEvent(card))];
     }
 
     /// <inheritdoc />
     public void Keep(int block, Tensor input_BTD)
     {
         Fit(input_BTD);
-        CudaStream.Torch.Record(_ready);
+        _torch.Record(_ready);
         _stream.WaitFor(_ready);
         _stream.CopyToHost(_host!.Address + (nint)(block * _bytes), TensorMemory.DataPointer(input_BTD), _bytes);
         _stream.Record(_moved[block]);
@@ -63,7 +67,7 @@ internal sealed class OffloadedInputs : IBlockInputs
             throw new InvalidOperationException($"block {block} was not expected");
         }
 
-        CudaStream.Torch.WaitFor(_moved[block]);
+        _torch.WaitFor(_moved[block]);
         _coming = null;
         return coming.Input;
     }
@@ -90,15 +94,15 @@ internal sealed class OffloadedInputs : IBlockInputs
     private void Release()
     {
         var (block, input_BTD) = _leaving.Dequeue();
-        CudaStream.Torch.WaitFor(_moved[block]);
+        _torch.WaitFor(_moved[block]);
         input_BTD.Dispose();
     }
 
     // And the memory of a new tensor may still be in use by earlier work of torch's stream, which therefore must come before the copy.
     private void Fetch(int block)
     {
-        var input_BTD = empty(_shape, _dtype, CUDA).DetachFromDisposeScope();
-        CudaStream.Torch.Record(_ready);
+        var input_BTD = empty(_shape, _dtype, _device).DetachFromDisposeScope();
+        _torch.Record(_ready);
         _stream.WaitFor(_ready);
         _stream.CopyToDevice(TensorMemory.DataPointer(input_BTD), _host!.Address + (nint)(block * _bytes), _bytes);
         _stream.Record(_moved[block]);
@@ -117,7 +121,7 @@ internal sealed class OffloadedInputs : IBlockInputs
         {
             _stream.Synchronize();
             _host?.Dispose();
-            _host = new PinnedMemory(bytes * _blocks);
+            _host = new PinnedMemory(_stream.Device, bytes * _blocks);
         }
 
         (_bytes, _shape, _dtype) = (bytes, input_BTD.shape, input_BTD.dtype);

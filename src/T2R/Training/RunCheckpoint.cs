@@ -1,13 +1,14 @@
 using System.Text.Json;
 using T2R.Checkpoints;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
 
 namespace T2R.Training;
 
 /// <summary>
-/// A checkpoint of a run, opened and checked: the weights that a stage of the run trains, in T2R's names (<c>model.safetensors</c> or its shards), the moments
+/// A checkpoint of a run, opened and checked: the weights that a stage of the run trains, in T2R's names (<c>model.safetensors</c> or its shards), the moments and FP8 scales
 /// (<c>optimizer.safetensors</c>) and where the run stood (<c>state.json</c>). All other weights are those of the model that the run began with.
 /// </summary>
 public sealed class RunCheckpoint : IDisposable
@@ -188,6 +189,19 @@ public sealed class RunCheckpoint : IDisposable
         // Straight into its tensors; that it copies each onto itself then costs nothing.
         reads.Run();
         optimizer.Restore(State.OptimizerSteps, name => state[name]);
+    }
+
+    /// <summary>Puts the run's FP8 scales where they stood.</summary>
+    /// <param name="scales">Null for a run without.</param>
+    internal void Restore(Fp8Scales? scales)
+    {
+        if (scales is not null)
+        {
+            var reads = new TensorReads();
+            reads.Add(_moments, Fp8Scales.Name, scales.Running_C);
+            reads.Run();
+            scales.Restore(scales.Running_C);
+        }
     }
 
     private static TensorSpec Spec((string Name, Tensor Tensor) part) => new(part.Name, part.Tensor.dtype, [.. part.Tensor.shape]);

@@ -1,3 +1,4 @@
+using T2R.Ops.Fp8;
 using T2R.Training.Optimizers;
 
 namespace T2R.Training;
@@ -13,7 +14,8 @@ internal sealed class StageRun : IDisposable
     /// <param name="inputs">Of the run.</param>
     /// <param name="gradients">Those of the steps; borrowed.</param>
     /// <param name="recorded">How many blocks a selective recomputation records.</param>
-    public StageRun(StagePlan plan, TrainingOptions options, TrainingInputs inputs, Gradients gradients, int recorded)
+    /// <param name="scales">Those of the run, with which its blocks multiply in FP8; borrowed. Null for the weights' own type.</param>
+    public StageRun(StagePlan plan, TrainingOptions options, TrainingInputs inputs, Gradients gradients, int recorded, Fp8Scales? scales = null)
     {
         Plan = plan;
         _trained = WeightChoice.Of(options, plan.Stage, inputs.Model.Weights);
@@ -28,10 +30,11 @@ internal sealed class StageRun : IDisposable
             Flow = new GradientFlow(gradients, options.Optimizer.InBackward ? Optimizer : null, inputs.Model.Device);
             Loss = plan.Stage.Objective switch
             {
-                StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, recorded, Flow),
-                StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow),
+                StageObjective.Tokens => new TokenStageLoss(options, inputs.Model, inputs.Teacher, _trained, recorded, Flow, scales),
+                StageObjective.Mixers => new MixerStageLoss(options, inputs.Model, inputs.Teacher!, _trained, Flow, scales),
                 var other => throw new ArgumentOutOfRangeException(nameof(plan), other, "no such objective"),
             };
+            Step = new TrainingStep(options, Loss, Flow, Optimizer, gradients, scales);
         }
         catch
         {
@@ -51,6 +54,9 @@ internal sealed class StageRun : IDisposable
 
     /// <summary>What is minimised.</summary>
     public IStageLoss Loss { get; }
+
+    /// <summary>Runs its steps.</summary>
+    public TrainingStep Step { get; }
 
     /// <inheritdoc />
     public void Dispose()

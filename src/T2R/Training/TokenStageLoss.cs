@@ -1,6 +1,7 @@
 using T2R.Data;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training.Memory;
 using T2R.Training.Optimizers;
 using static TorchSharp.torch;
@@ -15,11 +16,12 @@ internal sealed class TokenStageLoss : IStageLoss
     private readonly BlockwiseBackward _blocks;
     private readonly NextTokenLoss _loss;
 
-    public TokenStageLoss(TrainingOptions options, CausalLM model, CausalLM? teacher, IReadOnlyList<TrainedWeight> trained, int recorded, GradientFlow flow)
+    public TokenStageLoss(
+        TrainingOptions options, CausalLM model, CausalLM? teacher, IReadOnlyList<TrainedWeight> trained, int recorded, GradientFlow flow, Fp8Scales? scales = null)
     {
         _options = options;
         _teacher = options.Distillation is { Weight: > 0 } ? teacher : null;
-        _blocks = new BlockwiseBackward(model, trained, options, recorded, flow);
+        _blocks = new BlockwiseBackward(model, trained, options, recorded, flow, scales);
         _loss = new NextTokenLoss(model, trained, flow, _teacher, _teacher is null ? null : options.Distillation);
     }
 

@@ -1,8 +1,8 @@
 using T2R.Data;
 using T2R.Evaluation;
 using T2R.Models;
+using T2R.Ops.Fp8;
 using T2R.Training.Memory;
-using static TorchSharp.torch;
 
 namespace T2R.Training;
 
@@ -26,9 +26,11 @@ public sealed class Trainer : IDisposable
     private readonly Gradients _gradients = new();
     private readonly MemoryPlan _memory;
     private readonly CheckpointSaver _saver;
+    private readonly Fp8Scales? _scales;
     private TrainingReport? _report;
     private StageRun? _stage;
     private TrainingState _state;
+    private DataCursor _nextCursor;
     private long _peakBytes;
 
     /// <summary>Prepares a run; nothing is written yet.</summary>
@@ -48,6 +50,7 @@ public sealed class Trainer : IDisposable
         _heldOut = inputs.HeldOut is null ? null : new PackedWindows(inputs.HeldOut, options.WindowLength, (ulong)options.Seed);
         _schedule = new LearningRateSchedule(options);
         _memory = inputs.Memory(options);
+        _scales = options.Fp8 ? new Fp8Scales(inputs.Model.Config.Layers, inputs.Model.Device) : null;
         _saver = new CheckpointSaver(WriteCheckpoint, sentence => _report!.Warned(sentence));
         _state = new TrainingState
         {
@@ -80,12 +83,10 @@ public sealed class Trainer : IDisposable
             EnterStage(_state.Step);
             _report!.StepBegins();
             double learningRate = _schedule.At(_state.Step);
-            BeginStepInBackward(learningRate);
-            var (loss, parts) = AccumulateGradients();
-            double norm = _stage!.Flow.Norm();
-            StopIfNotFinite(loss, norm);
-            EndStep(learningRate, norm);
-            _report.StepEnds(_state, loss, parts, learningRate, norm, _peakBytes);
+            double? normBefore = _state.Step == _stage!.Plan.FirstStep ? null : _state.GradientNorm;
+            var step = _stage.Step.Run(learningRate, normBefore, Batches, StopIfNotFinite);
+            Advance(step.Norm);
+            _report.StepEnds(_state, step.Loss, step.Parts, learningRate, step.Norm, _peakBytes);
             EvaluateIfDue();
             SaveIfDue();
         }
@@ -99,6 +100,7 @@ public sealed class Trainer : IDisposable
         _saver.Dispose();
         _stage?.Dispose();
         _report?.Dispose();
+        _scales?.Dispose();
         _gradients.Dispose();
     }
 
@@ -150,6 +152,7 @@ public sealed class Trainer : IDisposable
 
         _state = began with { Options = _options };
         checkpoint.CopyTo(_inputs.Model.Weights);
+        checkpoint.Restore(_scales);
         if (_state.Step < _options.Steps && EnterStage(Math.Max(0, _state.Step - 1)).Plan.Index == began.StageIndex)
         {
             checkpoint.Restore(_stage!.Optimizer);
@@ -163,84 +166,47 @@ public sealed class Trainer : IDisposable
             _stage?.Dispose();
             _stage = null;
             var plan = StagePlan.Of(_options).First(p => step < p.FirstStep + p.Steps);
-            _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks);
+            _stage = new StageRun(plan, _options, _inputs, _gradients, _memory.RecordedBlocks, _scales);
             _state = _state with { Stage = plan.Stage.Name, StageIndex = plan.Index };
         }
 
         return _stage;
     }
 
-    private (double Loss, IReadOnlyDictionary<string, double> Parts) AccumulateGradients()
+    // Those of the step under way, from the cursor on, and where the step after it begins.
+    private IEnumerable<Batch> Batches()
     {
-        using var scope = NewDisposeScope();
-        _gradients.Clear();
         var cursor = _state.Cursor;
-        var losses = new List<StepLoss>();
         for (int i = 0; i < _options.AccumulationSteps; i++)
         {
-            using var batch = _windows.Next(_options.MicroBatchSize, ref cursor, _inputs.Model.Device);
-            losses.Add(_stage!.Loss.Backward(batch, 1.0 / _options.AccumulationSteps));
+            yield return _windows.Next(_options.MicroBatchSize, ref cursor, _inputs.Model.Device);
         }
 
-        _state = _state with { Cursor = cursor };
-        var mean = StepLoss.Mean(losses);
-        losses.ForEach(l => l.Dispose());
-        return mean;
+        _nextCursor = cursor;
     }
 
-    private void StopIfNotFinite(double loss, double norm)
+    private void StopIfNotFinite(StepResult step)
     {
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
+        if (!double.IsFinite(step.Loss) || !double.IsFinite(step.Norm))
         {
             _saver.Wait();
-            string what = !double.IsFinite(loss) ? $"the loss is {loss}" : $"the norm of the gradients is {norm}";
+            string what = !double.IsFinite(step.Loss) ? $"the loss is {step.Loss}" : $"the norm of the gradients is {step.Norm}";
             throw new DivergedException(_state.Step + 1, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
         }
     }
 
-    // The norm that clipping needs is that of the step before: this step's is known when its weights have moved. A stage's first step has none before it.
-    private void BeginStepInBackward(double learningRate)
+    private void Advance(double norm)
     {
-        if (_stage!.Flow.StepsInBackward)
-        {
-            bool isFirst = _state.Step == _stage.Plan.FirstStep && _options.ClipNorm > 0;
-            _stage.Optimizer.BeginStep(learningRate, Clip(isFirst ? MeasureNorm() : _state.GradientNorm));
-        }
-    }
-
-    // A backward for its norm alone. Left unclipped, one large first gradient would outweigh all others in the moments for many steps.
-    private double MeasureNorm()
-    {
-        var began = _state;
-        _stage!.Flow.OnlyMeasures = true;
-        AccumulateGradients();
-        _stage.Flow.OnlyMeasures = false;
-        _state = began;
-        return _stage.Flow.Norm();
-    }
-
-    private void EndStep(double learningRate, double norm)
-    {
-        if (!_stage!.Flow.StepsInBackward)
-        {
-            _stage.Optimizer.BeginStep(learningRate, Clip(norm));
-            _stage.Optimizer.Update(_gradients);
-            _gradients.Clear();
-        }
-
-        _stage.Optimizer.EndStep();
-        _stage.Flow.Sample();
-        _peakBytes = Math.Max(_peakBytes, _stage.Flow.PeakBytes);
+        _peakBytes = Math.Max(_peakBytes, _stage!.Flow.PeakBytes);
         _state = _state with
         {
             Step = _state.Step + 1,
             Tokens = _state.Tokens + _options.TokensPerStep,
+            Cursor = _nextCursor,
             OptimizerSteps = _stage.Optimizer.Steps,
             GradientNorm = norm,
         };
     }
-
-    private double Clip(double norm) => _options.ClipNorm > 0 && norm > _options.ClipNorm ? _options.ClipNorm / norm : 1;
 
     private void EvaluateIfDue()
     {
@@ -272,7 +238,7 @@ public sealed class Trainer : IDisposable
     private void Save()
     {
         _state = _state with { ElapsedSeconds = _report!.ElapsedSeconds };
-        using var live = CheckpointParts.Of(_state, _inputs.Model.Weights, _stage!.Optimizer);
+        using var live = CheckpointParts.Of(_state, _inputs.Model.Weights, _stage!.Optimizer, _scales);
         _saver.Save(live);
     }
 

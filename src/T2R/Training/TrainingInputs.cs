@@ -18,7 +18,7 @@ public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStrea
         var embedding = Model.Weights[WeightLayout.Embedding];
         long held = Model.Weights.ByteCount + (Teacher?.Weights.ByteCount ?? 0);
         return MemoryPlan.Of(
-            Model.Config, options, embedding.dtype, Teacher?.Config, embedding.device_type == TorchSharp.DeviceType.CUDA ? CardMemory.Now(held) : null);
+            Model.Config, options, embedding.dtype, Teacher?.Config, embedding.device_type == TorchSharp.DeviceType.CUDA ? CardMemory.Now(embedding.device_index, held) : null);
     }
 
     /// <summary>Checks that the inputs suffice for options.</summary>
@@ -28,6 +28,8 @@ public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStrea
     {
         var problems = new Problems();
         options.Check(Model.Config, problems);
+        var embedding = Model.Weights[WeightLayout.Embedding];
+        Fp8Support.Check(options, embedding.dtype, embedding.device_type == TorchSharp.DeviceType.CUDA, isHere: true, problems);
         bool transfers = options.Stages.Any(s => s.Objective == StageObjective.Mixers);
         if (Teacher is null)
         {

@@ -46,6 +46,12 @@ public sealed record TrainingOptions
     public bool OffloadInputs { get; init; }
 
     /// <summary>
+    /// Whether blocks multiply with their weights in FP8 (Micikevicius et al., FP8 Formats for Deep Learning, 2022): faster, on cards of compute capability 8.9 and more.
+    /// Embedding, head, norms, the mixers' own operators and the optimizer stay as they are, as do evaluations and teachers.
+    /// </summary>
+    public bool Fp8 { get; init; }
+
+    /// <summary>
     /// Adapters to train instead of the projections they stand beside; then only they and what conversion added (f_proj, g_norm) are trained, as far as stages and groups
     /// let them. Null trains weights themselves.
     /// </summary>

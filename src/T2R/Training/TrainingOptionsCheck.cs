@@ -32,6 +32,11 @@ internal static class TrainingOptionsCheck
                 $"training.optimizer.in_backward excludes accumulation: a weight that has moved cannot wait for more gradients, and training.accumulation_steps is {options.AccumulationSteps}. Make it 1 with a larger micro_batch_size, or in_backward false.");
         }
 
+        if (options.Fp8 && options.Lora is not null)
+        {
+            problems.Add("training.fp8 excludes training.lora: frozen weights would be rounded in every step for products that adapters do not share. Leave one of them out.");
+        }
+
         Lora(options, model, problems);
         model = model with { Lora = options.Lora };
         Groups(options, model, problems);

@@ -25,6 +25,7 @@ public class TrainingBenchTests
         new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 2, AccumulationSteps = 2, Recompute = RecomputePolicy.Full },
         new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 4, Optimizer = new AdamWOptions { InBackward = true } },
         new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 4, Distillation = new DistillationOptions { Weight = 0.5 } },
+        new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 4, Fp8 = true },
         new TrainingOptions { Steps = 9, WindowLength = 32, MicroBatchSize = 4, Lora = new LoraConfig(4, 8, ["blocks.*.mixer.q_proj.weight"]) },
     ];
 

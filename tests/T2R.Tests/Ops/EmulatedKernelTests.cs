@@ -15,12 +15,14 @@ public class EmulatedKernelTests
         { "rms_norm", "WIDTH=256 THREADS=128 SILU=0", "37 4" },
         { "rms_norm", "WIDTH=256 THREADS=128 SILU=1", "37 4" },
         { "swiglu", "", "4096" },
+        { "fp8_cast", "", "160 272" },
+        { "fp8_cast", "", "16 128" },
         { "cross_entropy", "", "5 1003" },
         { "sum_of_squares", "", "5000 3" },
         { "choose", "", "777" },
-        { "decode", "WEIGHTS=16 KEYS=64 VALUES=64 SLOTS=32 GROUPS=4", "11 704 48 2" },
-        { "decode", "WEIGHTS=8 KEYS=128 VALUES=128 SLOTS=64 GROUPS=3", "33 576 80 1" },
-        { "decode", "WEIGHTS=4 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },
+        { "decode", "WEIGHTS=16 MOST_SHARED=232448 KEYS=64 VALUES=64 SLOTS=32 GROUPS=4", "11 704 48 2" },
+        { "decode", "WEIGHTS=8 MOST_SHARED=232448 KEYS=128 VALUES=128 SLOTS=64 GROUPS=3", "33 576 80 1" },
+        { "decode", "WEIGHTS=4 MOST_SHARED=101376 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },
     };
 
     [Theory]

@@ -78,6 +78,24 @@ public class RmsNormTests
         Assert.NotNull(weight.grad);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_frozen_weight_changes_no_other_gradient(bool linear)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = randn(9, 64), norm = randn(64), weight = randn(5, 64), dy = randn(9, linear ? 5 : 64);
+        Tensor Gradient(bool trained)
+        {
+            Tensor leaf = x.clone().requires_grad_(), w = norm.clone().requires_grad_(trained);
+            Autograd.Backward([linear ? SiluNormLinear.Apply(leaf, w, 1e-3, weight) : RmsNorm.Apply(leaf, w, 1e-3)], [dy]);
+            Assert.Equal(trained, w.grad is not null);
+            return leaf.grad!;
+        }
+
+        Assert.True(Gradient(true).equal(Gradient(false)).all().item<bool>());
+    }
+
     [Fact]
     public void A_row_of_zeros_gives_zeros()
     {

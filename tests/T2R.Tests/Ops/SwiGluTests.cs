@@ -65,7 +65,7 @@ public class SwiGluTests
         using var scope = NewDisposeScope();
         Tensor[] inputs = [randn(5, 6, ScalarType.Float64), Weight(8, 6), Weight(8, 6), Weight(6, 8), randn(6, ScalarType.Float64)];
         Tensor Apply(Tensor x, bool overwrites, Tape? tape = null) =>
-            SwiGlu.Apply(x, inputs[4], Epsilon, inputs[1], inputs[2], inputs[3], tape, new Workspace(1, 16), overwrites);
+            SwiGlu.Apply(x, inputs[4], Epsilon, inputs[1], inputs[2], inputs[3], tape, new Workspace(1, 16), overwrites: overwrites);
         var graphed = inputs[0].clone().requires_grad_();
         Apply(graphed, overwrites: true);
         Assert.True(graphed.equal(inputs[0]).all().item<bool>());

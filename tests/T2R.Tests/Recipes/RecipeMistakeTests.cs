@@ -38,6 +38,7 @@ public class RecipeMistakeTests
     [InlineData("conversion.softmax_layers=[one]", "conversion.softmax_layers is a list or mapping, expected a list of layer numbers")]
     [InlineData("training.optimizer=adamw", "training.optimizer is 'adamw', expected a mapping")]
     [InlineData("training.reset_at_documents=yes", "training.reset_at_documents is 'yes', expected true or false.")]
+    [InlineData("training.fp8=e4m3", "training.fp8 is 'e4m3', expected true or false.")]
     [InlineData("training.groups=[a]", "training.groups is a list or mapping, expected a list of mappings.")]
     [InlineData("training.groups=[{patern: a}]", "training.groups[0].pattern is missing")]
     [InlineData("name=a/b", "name is 'a/b', expected a name for a folder")]

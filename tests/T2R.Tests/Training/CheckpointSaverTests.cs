@@ -167,7 +167,8 @@ public sealed class CheckpointSaverTests : IDisposable
             Options = Tiny.Options(9),
         },
         _model.Weights,
-        optimizer);
+        optimizer,
+        scales: null);
 
     private void Spoil()
     {

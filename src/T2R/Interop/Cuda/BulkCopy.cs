@@ -13,12 +13,13 @@ internal static unsafe class BulkCopy
 
     private const int MostThreads = 8;
 
-    /// <summary>Fills memory of the card with what is read or computed on the spot.</summary>
+    /// <summary>Fills memory of a card with what is read or computed on the spot.</summary>
+    /// <param name="device">The card's index.</param>
     /// <param name="parts">Address and size of each contiguous part.</param>
     /// <param name="fill">Given a part's number and a piece's first byte in it, fills the piece; called from several threads, in any order.</param>
     /// <exception cref="Exception">The first thing that a call of <paramref name="fill"/> threw; the memory is then filled in part.</exception>
-    public static void ToDevice(IReadOnlyList<(nint Device, long ByteCount)> parts, Action<int, long, Span<byte>> fill) =>
-        Run([.. parts.Select(p => p.ByteCount)], (lane, pieces) =>
+    public static void ToDevice(int device, IReadOnlyList<(nint Device, long ByteCount)> parts, Action<int, long, Span<byte>> fill) =>
+        Run(device, [.. parts.Select(p => p.ByteCount)], (lane, pieces) =>
         {
             for (int turn = 0; pieces.TryTake(out var piece); turn ^= 1)
             {
@@ -29,10 +30,11 @@ internal static unsafe class BulkCopy
             }
         });
 
-    /// <summary>Copies memory of the card to the host.</summary>
+    /// <summary>Copies memory of a card to the host.</summary>
+    /// <param name="device">The card's index.</param>
     /// <param name="parts">Address on the card, address on the host and size of each contiguous part.</param>
-    public static void ToHost(IReadOnlyList<(nint Device, nint Host, long ByteCount)> parts) =>
-        Run([.. parts.Select(p => p.ByteCount)], (lane, pieces) =>
+    public static void ToHost(int device, IReadOnlyList<(nint Device, nint Host, long ByteCount)> parts) =>
+        Run(device, [.. parts.Select(p => p.ByteCount)], (lane, pieces) =>
         {
             var underWay = new Piece?[2];
             for (int turn = 0, idle = 0; idle < 2; turn ^= 1)
@@ -57,7 +59,7 @@ internal static unsafe class BulkCopy
             }
         });
 
-    private static void Run(long[] sizes, Action<Lane, Pieces> work)
+    private static void Run(int device, long[] sizes, Action<Lane, Pieces> work)
     {
         var pieces = new Pieces(sizes);
         if (pieces.Count == 0)
@@ -65,12 +67,12 @@ internal static unsafe class BulkCopy
             return;
         }
 
-        CudaStream.Torch.Synchronize();
+        CudaStream.Torch(device).Synchronize();
         int threads = Math.Min(Math.Min(MostThreads, Environment.ProcessorCount), pieces.Count);
         var lanes = new Task[threads];
         for (int i = 0; i < threads; i++)
         {
-            lanes[i] = Task.Factory.StartNew(() => Work(pieces, work), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            lanes[i] = Task.Factory.StartNew(() => Work(device, pieces, work), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
 
         // Each has caught what it threw.
@@ -78,11 +80,11 @@ internal static unsafe class BulkCopy
         pieces.Fault?.Throw();
     }
 
-    private static void Work(Pieces pieces, Action<Lane, Pieces> work)
+    private static void Work(int device, Pieces pieces, Action<Lane, Pieces> work)
     {
         try
         {
-            using var lane = new Lane();
+            using var lane = new Lane(device);
             work(lane, pieces);
         }
         catch (Exception e)
@@ -127,12 +129,12 @@ internal static unsafe class BulkCopy
     }
 
     // A thread's stream and buffers.
-    private sealed class Lane : IDisposable
+    private sealed class Lane(int device) : IDisposable
     {
-        private readonly PinnedMemory _buffers = new(2 * PieceBytes);
-        private readonly CudaEvent[] _marks = [new(), new()];
+        private readonly PinnedMemory _buffers = new(device, 2 * PieceBytes);
+        private readonly CudaEvent[] _marks = [new(device), new(device)];
 
-        internal CudaStream Stream { get; } = new();
+        internal CudaStream Stream { get; } = new(device);
 
         internal nint Address(int turn) => _buffers.Address + (turn * PieceBytes);
 

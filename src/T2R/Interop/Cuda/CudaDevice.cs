@@ -1,3 +1,5 @@
+using static TorchSharp.torch;
+
 namespace T2R.Interop.Cuda;
 
 /// <summary>A CUDA device as the driver describes it.</summary>
@@ -11,4 +13,12 @@ public sealed record CudaDevice(int Index, string Name, long Memory, Version Com
 {
     /// <summary>The devices in order; none when there is no driver or it finds none.</summary>
     public static IReadOnlyList<CudaDevice> All() => CudaDriver.IsPresent ? CudaDriver.Devices() : [];
+
+    /// <summary>The index of a card that torch names; one without a number is the first.</summary>
+    /// <param name="device">A CUDA device, such as <see cref="CUDA"/>.</param>
+    public static int IndexOf(Device device)
+    {
+        ArgumentNullException.ThrowIfNull(device);
+        return Math.Max(0, device.index);
+    }
 }

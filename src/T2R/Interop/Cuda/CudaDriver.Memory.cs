@@ -5,34 +5,27 @@ namespace T2R.Interop.Cuda;
 /// <summary>Contexts, host memory, streams and events.</summary>
 internal static unsafe partial class CudaDriver
 {
-    private static readonly Lazy<nint> Primary = new(RetainPrimary);
+    private static readonly PerCard<nint> Primary = new(RetainPrimary);
 
-    [ThreadStatic]
-    private static bool _isCurrent;
+    /// <summary>The devices that this process computes on: libtorch, or <see cref="Enter"/>, has made their primary contexts. None when there is no driver, or it has failed.</summary>
+    public static IEnumerable<int> DevicesInUse() =>
+        IsPresent && cuDeviceGetCount(out int count) == 0
+            ? Enumerable.Range(0, count).Where(i => cuDeviceGet(out int device, i) == 0 && cuDevicePrimaryCtxGetState(device, out _, out int active) == 0 && active != 0)
+            : [];
 
-    /// <summary>Whether this process computes on the first device: libtorch, or <see cref="Enter"/>, has made its primary context.</summary>
-    public static bool HasContext =>
-        IsPresent && cuDeviceGet(out int device, 0) == 0 && cuDevicePrimaryCtxGetState(device, out _, out int active) == 0 && active != 0;
-
-    /// <summary>Makes the context that libtorch computes in this thread's: the primary one of the first device the process sees.</summary>
+    /// <summary>Makes the context that libtorch computes in on a device, its primary one, this thread's until the result is disposed.</summary>
+    /// <param name="device">The device's index, as torch counts.</param>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
-    public static void Enter()
-    {
-        if (!_isCurrent)
-        {
-            Check(cuCtxSetCurrent(Primary.Value), nameof(cuCtxSetCurrent));
-            _isCurrent = true;
-        }
-    }
+    public static EnteredContext Enter(int device) => new(Primary[device]);
 
-    private static nint RetainPrimary()
+    private static nint RetainPrimary(int index)
     {
         if (!IsPresent)
         {
             throw new InvalidOperationException("there is no CUDA driver on this machine");
         }
 
-        Check(cuDeviceGet(out int device, 0), nameof(cuDeviceGet));
+        Check(cuDeviceGet(out int device, index), nameof(cuDeviceGet));
         Check(cuDevicePrimaryCtxRetain(out nint context, device), nameof(cuDevicePrimaryCtxRetain));
         return context;
     }
@@ -44,7 +37,10 @@ internal static unsafe partial class CudaDriver
     private static partial int cuDevicePrimaryCtxGetState(int device, out uint flags, out int active);
 
     [LibraryImport(Library)]
-    private static partial int cuCtxSetCurrent(nint context);
+    internal static partial int cuCtxGetCurrent(out nint context);
+
+    [LibraryImport(Library)]
+    internal static partial int cuCtxSetCurrent(nint context);
 
     [LibraryImport(Library)]
     internal static partial int cuMemGetInfo_v2(out nuint free, out nuint total);

@@ -4,15 +4,18 @@ namespace T2R.Interop.Cuda;
 public sealed class CudaEvent : IDisposable
 {
     private const uint WithoutTiming = 2; // CU_EVENT_DISABLE_TIMING
+    private readonly int _device;
     private readonly nint _handle;
     private bool _isDisposed;
 
     /// <summary>Makes an event that nothing precedes yet: who waits for it goes on.</summary>
+    /// <param name="device">The card whose streams record it; those of any may wait for it.</param>
     /// <param name="timed">Whether <see cref="MillisecondsSince"/> is wanted; waiting is then a little slower.</param>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
-    public CudaEvent(bool timed = false)
+    public CudaEvent(int device, bool timed = false)
     {
-        CudaDriver.Enter();
+        _device = device;
+        using var context = CudaDriver.Enter(device);
         CudaDriver.Check(CudaDriver.cuEventCreate(out _handle, timed ? 0 : WithoutTiming), nameof(CudaDriver.cuEventCreate));
     }
 
@@ -21,7 +24,7 @@ public sealed class CudaEvent : IDisposable
     /// <summary>Waits on this thread until all that preceded the event's last recording is done.</summary>
     public void Synchronize()
     {
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(_device);
         CudaDriver.Check(CudaDriver.cuEventSynchronize(Handle), nameof(CudaDriver.cuEventSynchronize));
     }
 
@@ -30,7 +33,7 @@ public sealed class CudaEvent : IDisposable
     public double MillisecondsSince(CudaEvent start)
     {
         ArgumentNullException.ThrowIfNull(start);
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(_device);
         CudaDriver.Check(CudaDriver.cuEventElapsedTime(out float milliseconds, start.Handle, Handle), nameof(CudaDriver.cuEventElapsedTime));
         return milliseconds;
     }
@@ -41,7 +44,7 @@ public sealed class CudaEvent : IDisposable
         if (!_isDisposed)
         {
             _isDisposed = true;
-            CudaDriver.Enter();
+            using var context = CudaDriver.Enter(_device);
             CudaDriver.Check(CudaDriver.cuEventDestroy_v2(_handle), nameof(CudaDriver.cuEventDestroy_v2));
         }
     }

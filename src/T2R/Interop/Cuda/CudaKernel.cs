@@ -4,7 +4,7 @@ namespace T2R.Interop.Cuda;
 internal sealed unsafe class CudaKernel
 {
     private const int MaxDynamicSharedBytes = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-    private static readonly Lazy<bool> CanOverlap = new(() => CudaDevice.All()[0].ComputeCapability.Major >= 9);
+    private static readonly PerCard<bool> CanOverlap = new(device => CudaDevice.All()[device].ComputeCapability.Major >= 9);
     private readonly string _name;
     private readonly nint _function;
     private int _sharedBytes = 48 * 1024; // what a block can have unasked
@@ -15,7 +15,7 @@ internal sealed unsafe class CudaKernel
     /// Puts the kernel, whose one parameter is a struct, into a stream; the calling thread goes on. What goes wrong while it runs (an address that is not there) shows in a
     /// later call, and the card's context is lost then.
     /// </summary>
-    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work.</param>
+    /// <param name="stream">Where; <see cref="CudaStream.Torch"/> for the order of torch's own work. Of the card that the kernel was loaded on.</param>
     /// <param name="blocks">Blocks of the grid; 0 does nothing.</param>
     /// <param name="threads">Threads of a block.</param>
     /// <param name="sharedBytes">Shared memory of a block that the kernel lays out itself.</param>
@@ -32,7 +32,7 @@ internal sealed unsafe class CudaKernel
             return;
         }
 
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(stream.Device);
         if (sharedBytes > _sharedBytes)
         {
             CudaDriver.Check(CudaDriver.cuFuncSetAttribute(_function, MaxDynamicSharedBytes, sharedBytes), $"{nameof(CudaDriver.cuFuncSetAttribute)} of {_name} to {sharedBytes} bytes");
@@ -54,7 +54,7 @@ internal sealed unsafe class CudaKernel
                 SharedBytes = (uint)sharedBytes,
                 Stream = stream.Handle,
                 Attributes = (nint)(&overlapping),
-                AttributeCount = overlaps && CanOverlap.Value ? 1u : 0,
+                AttributeCount = overlaps && CanOverlap[stream.Device] ? 1u : 0,
             };
             CudaDriver.Check(CudaDriver.cuLaunchKernelEx(&launch, _function, &addresses, null), $"{nameof(CudaDriver.cuLaunchKernelEx)} of {_name}");
         }

@@ -1,6 +1,6 @@
 namespace T2R.Interop.Cuda;
 
-/// <summary>The memory of the card that this process computes on, as the driver counts it.</summary>
+/// <summary>The memory of a card, as the driver counts it.</summary>
 /// <param name="Free">Bytes that nobody holds.</param>
 /// <param name="Total">Bytes the card has.</param>
 public readonly record struct CudaMemory(long Free, long Total)
@@ -9,26 +9,33 @@ public readonly record struct CudaMemory(long Free, long Total)
     public long Used => Total - Free;
 
     /// <summary>Whether so little is free that whatever failed will have failed for it.</summary>
-    internal bool IsFull => Free < Total / 64;
+    internal bool IsFull => FreeShare < 1.0 / 64;
+
+    private double FreeShare => (double)Free / Total;
 
     /// <summary>Reads it, in some microseconds, without waiting for the card's work.</summary>
+    /// <param name="device">The card's index.</param>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
-    public static CudaMemory Now()
+    public static CudaMemory Now(int device)
     {
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(device);
         CudaDriver.Check(CudaDriver.cuMemGetInfo_v2(out nuint free, out nuint total), nameof(CudaDriver.cuMemGetInfo_v2));
         return new CudaMemory((long)free, (long)total);
     }
 
-    /// <summary>Reads it if this process computes on the card already; null when it does not, for reading would begin that, or when the driver has failed.</summary>
-    public static CudaMemory? IfInUse()
+    /// <summary>That of the fullest card that this process computes on already; null when there is none, for reading would begin that, or when the driver has failed.</summary>
+    public static CudaMemory? OfFullest()
     {
-        if (!CudaDriver.HasContext)
+        CudaMemory? fullest = null;
+        foreach (int device in CudaDriver.DevicesInUse())
         {
-            return null;
+            using var context = CudaDriver.Enter(device);
+            if (CudaDriver.cuMemGetInfo_v2(out nuint free, out nuint total) == 0 && new CudaMemory((long)free, (long)total) is var memory && !(memory.FreeShare >= fullest?.FreeShare))
+            {
+                fullest = memory;
+            }
         }
 
-        CudaDriver.Enter();
-        return CudaDriver.cuMemGetInfo_v2(out nuint free, out nuint total) == 0 ? new CudaMemory((long)free, (long)total) : null;
+        return fullest;
     }
 }

@@ -8,30 +8,37 @@ namespace T2R.Interop.Cuda;
 public sealed class CudaStream : IDisposable
 {
     private const uint NonBlocking = 1; // CU_STREAM_NON_BLOCKING
+    private static readonly PerCard<CudaStream> OfTorch = new(device => new CudaStream(device, 0));
     private readonly nint _handle;
     private bool _isDisposed;
 
     /// <summary>Makes a stream that runs beside torch's.</summary>
+    /// <param name="device">The card's index.</param>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
-    public CudaStream()
+    public CudaStream(int device)
     {
-        CudaDriver.Enter();
+        Device = device;
+        using var context = CudaDriver.Enter(device);
         CudaDriver.Check(CudaDriver.cuStreamCreate(out _handle, NonBlocking), nameof(CudaDriver.cuStreamCreate));
     }
 
-    private CudaStream(nint handle) => _handle = handle;
+    private CudaStream(int device, nint handle) => (Device, _handle) = (device, handle);
 
-    /// <summary>The stream that libtorch works on: the default one.</summary>
-    public static CudaStream Torch { get; } = new(0);
+    /// <summary>The index of the card that works on it.</summary>
+    public int Device { get; }
 
     internal nint Handle => _isDisposed ? throw new ObjectDisposedException(nameof(CudaStream)) : _handle;
+
+    /// <summary>The stream that libtorch works on: a card's default one.</summary>
+    /// <param name="device">The card's index, such as a tensor's.</param>
+    public static CudaStream Torch(int device) => OfTorch[device];
 
     /// <summary>Lets the event stand for all work so far.</summary>
     /// <param name="mark">The event; its earlier recording is forgotten.</param>
     public void Record(CudaEvent mark)
     {
         ArgumentNullException.ThrowIfNull(mark);
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(Device);
         CudaDriver.Check(CudaDriver.cuEventRecord(mark.Handle, Handle), nameof(CudaDriver.cuEventRecord));
     }
 
@@ -40,7 +47,7 @@ public sealed class CudaStream : IDisposable
     public void WaitFor(CudaEvent mark)
     {
         ArgumentNullException.ThrowIfNull(mark);
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(Device);
         CudaDriver.Check(CudaDriver.cuStreamWaitEvent(Handle, mark.Handle, 0), nameof(CudaDriver.cuStreamWaitEvent));
     }
 
@@ -50,7 +57,7 @@ public sealed class CudaStream : IDisposable
     /// <param name="byteCount">How much.</param>
     public void CopyToDevice(nint device, nint host, long byteCount)
     {
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(Device);
         CudaDriver.Check(CudaDriver.cuMemcpyHtoDAsync_v2(device, host, checked((nuint)byteCount), Handle), nameof(CudaDriver.cuMemcpyHtoDAsync_v2));
     }
 
@@ -60,14 +67,14 @@ public sealed class CudaStream : IDisposable
     /// <param name="byteCount">How much.</param>
     public void CopyToHost(nint host, nint device, long byteCount)
     {
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(Device);
         CudaDriver.Check(CudaDriver.cuMemcpyDtoHAsync_v2(host, device, checked((nuint)byteCount), Handle), nameof(CudaDriver.cuMemcpyDtoHAsync_v2));
     }
 
     /// <summary>Waits on this thread until all work so far is done.</summary>
     public void Synchronize()
     {
-        CudaDriver.Enter();
+        using var context = CudaDriver.Enter(Device);
         CudaDriver.Check(CudaDriver.cuStreamSynchronize(Handle), nameof(CudaDriver.cuStreamSynchronize));
     }
 
@@ -77,7 +84,7 @@ public sealed class CudaStream : IDisposable
         if (_handle != 0 && !_isDisposed)
         {
             _isDisposed = true;
-            CudaDriver.Enter();
+            using var context = CudaDriver.Enter(Device);
             CudaDriver.Check(CudaDriver.cuStreamDestroy_v2(_handle), nameof(CudaDriver.cuStreamDestroy_v2));
         }
     }

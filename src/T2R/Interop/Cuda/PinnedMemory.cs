@@ -7,16 +7,19 @@ namespace T2R.Interop.Cuda;
 public sealed class PinnedMemory : IDisposable
 {
     private const uint Portable = 1; // CU_MEMHOSTALLOC_PORTABLE
+    private readonly int _device;
     private nint _address;
 
     /// <summary>Takes memory; pages are pinned at once, which takes about 0.3 s for each GiB.</summary>
+    /// <param name="device">The index of the card whose context asks for it; every card can copy from and to it.</param>
     /// <param name="byteCount">How much.</param>
     /// <exception cref="InsufficientMemoryException">The system does not give so much.</exception>
     /// <exception cref="InvalidOperationException">There is no driver, or it reports an error.</exception>
-    public PinnedMemory(long byteCount)
+    public PinnedMemory(int device, long byteCount)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(byteCount);
-        CudaDriver.Enter();
+        _device = device;
+        using var context = CudaDriver.Enter(device);
         int code = CudaDriver.cuMemHostAlloc(out _address, checked((nuint)byteCount), Portable);
         if (code == CudaDriver.OutOfMemory)
         {
@@ -59,7 +62,7 @@ public sealed class PinnedMemory : IDisposable
     {
         if (_address != 0)
         {
-            CudaDriver.Enter();
+            using var context = CudaDriver.Enter(_device);
             CudaDriver.Check(CudaDriver.cuMemFreeHost(_address), nameof(CudaDriver.cuMemFreeHost));
             _address = 0;
         }

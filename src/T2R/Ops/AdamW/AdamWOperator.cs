@@ -19,7 +19,7 @@ internal static class AdamWOperator
         dense.ForEach(r => r.Check());
         if (dense.Count > 0 && dense[0].Weight.device_type == DeviceType.CUDA)
         {
-            CudaAdamW.Run(CudaStream.Torch, dense);
+            CudaAdamW.Run(CudaStream.Torch(dense[0].Weight.device_index), dense);
         }
         else
         {

@@ -10,23 +10,24 @@ internal static class CudaAdamW
 {
     // Each of 8 warps takes a block of 256 elements, four times.
     private const int Threads = 256, BlockElements = Threads / 32 * EightBitCode.Block * 4, MostRanges = 16;
-    private const string File = "Ops/AdamW/AdamW.cu";
+    private static readonly PerCard<CudaModule> Modules = new(device => CudaModule.Of(device, "Ops/AdamW/AdamW.cu"));
 
-    /// <summary>Compiles the kernels, or reads them from the cache, before the first step needs them.</summary>
+    /// <summary>Compiles the kernels for a card, or reads them from the cache, before the first step needs them.</summary>
+    /// <param name="device">The card's index.</param>
     /// <exception cref="DllNotFoundException">There is no compiler; says what to install.</exception>
     /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
-    public static void Load() => CudaModule.Of(File);
+    public static void Load(int device) => _ = Modules[device];
 
     /// <summary>Puts steps into a stream: up to 16 ranges of the same types at once.</summary>
     /// <param name="stream">Where.</param>
-    /// <param name="ranges">What steps; gradients are contiguous.</param>
+    /// <param name="ranges">What steps, on the stream's card; gradients are contiguous.</param>
     public static void Run(CudaStream stream, IEnumerable<AdamWRange> ranges)
     {
         foreach (var alike in ranges.GroupBy(KernelOf))
         {
             foreach (var some in alike.Chunk(MostRanges))
             {
-                Launch(stream, CudaModule.Of(File).Kernel(alike.Key), some);
+                Launch(stream, Modules[stream.Device].Kernel(alike.Key), some);
             }
         }
     }

@@ -12,13 +12,13 @@ internal static class CudaChoose
     public const int MostSequences = 64;
 
     private const int Threads = 1024;
-    private static readonly Lazy<(CudaModule Module, int SharedBytes)> Loaded = new(() =>
+    private static readonly PerCard<(CudaModule Module, int SharedBytes)> Loaded = new(device =>
     {
-        var module = CudaModule.Of("Ops/Decode/Choose.cu");
+        var module = CudaModule.Of(device, "Ops/Decode/Choose.cu");
         return (module, module.Constants("choose_shared")[0]);
     });
 
-    /// <summary>Puts the choice into torch's stream.</summary>
+    /// <summary>Puts the choice into torch's stream of the card where the logits are.</summary>
     /// <param name="logits">fp32 <c>[rows, V]</c>, dense.</param>
     /// <param name="vocabulary">Ids are below this.</param>
     /// <param name="choices">One a sequence, at most <see cref="MostSequences"/>.</param>
@@ -27,7 +27,8 @@ internal static class CudaChoose
     {
         var arguments = new Arguments { Logits = CudaUnits.Address(logits), Ids = CudaUnits.Address(ids), Stride = (int)logits.shape[1], Vocabulary = vocabulary };
         choices.CopyTo(arguments.Choices);
-        Loaded.Value.Module.Kernel("choose").Launch(CudaStream.Torch, choices.Length, Threads, Loaded.Value.SharedBytes, arguments);
+        var (module, sharedBytes) = Loaded[logits.device_index];
+        module.Kernel("choose").Launch(CudaStream.Torch(logits.device_index), choices.Length, Threads, sharedBytes, arguments);
     }
 
     /// <summary>How a sequence's token is chosen, as in <c>Choose.cu</c>.</summary>

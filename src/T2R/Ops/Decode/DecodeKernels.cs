@@ -3,32 +3,47 @@ using T2R.Interop.Cuda;
 
 namespace T2R.Ops.Decode;
 
-/// <summary>The kernels of <c>Decode.cu</c> for one shape of gated slot attention and one format of weights, compiled for the card.</summary>
+/// <summary>The kernels of <c>Decode.cu</c> for one shape of gated slot attention and one format of weights, compiled for one card.</summary>
 internal sealed class DecodeKernels
 {
     private const string File = "Ops/Decode/Decode.cu";
     private const int ProjectThreads = 256, EmbedThreads = 256, StepThreads = 512, Tile = 16, Together = 64, MostGroups = 16;
     private static readonly int[] Columns = [1, 2, 4, 8]; // eights of sequences that there are kernels for
-    private static readonly ConcurrentDictionary<(int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
+    private readonly int _device;
     private readonly CudaModule _module;
     private readonly int[] _sizes;
     private readonly int _stepSharedBytes;
 
-    private DecodeKernels(int headDim, int slots, int groups, int bits)
+    private DecodeKernels(int device, int headDim, int slots, int groups, int bits)
     {
-        _module = CudaModule.Of(File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}");
+        int most = CudaDevice.All()[device].SharedMemory;
+        _device = device;
+        _module = CudaModule.Of(
+            device, File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}", $"MOST_SHARED={most}");
         _sizes = _module.Constants("project_sizes");
         _stepSharedBytes = _module.Constants("slot_step_shared")[0];
+        MostSequences = 8 * Columns.Where((_, i) => Math.Max(_sizes[(i * 4) + 1], _sizes[(i * 4) + 3]) <= most).Append(0).Max();
+        Lack = MostSequences == 0 || _stepSharedBytes > most
+            ? $"the kernels for heads of {headDim} with {slots} slots need {Math.Max(_stepSharedBytes, Math.Max(_sizes[1], _sizes[3]))} bytes of shared memory a block, where the card has {most}"
+            : null;
     }
 
+    /// <summary>Why the card has too little for them; null when it has enough.</summary>
+    public string? Lack { get; }
+
+    /// <summary>Sequences that a launch can take: 64, or fewer where shared memory is short.</summary>
+    public int MostSequences { get; }
+
     /// <summary>The kernels of a shape.</summary>
+    /// <param name="device">The card's index.</param>
     /// <param name="headDim">K = V.</param>
     /// <param name="slots">M.</param>
     /// <param name="groups">Query heads of a key-value head.</param>
     /// <param name="bits">Of a weight: 16, 8 or 4.</param>
     /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
-    public static DecodeKernels Of(int headDim, int slots, int groups, int bits) =>
-        Loaded.GetOrAdd((headDim, slots, groups, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.HeadDim, s.Slots, s.Groups, s.Bits))).Value;
+    public static DecodeKernels Of(int device, int headDim, int slots, int groups, int bits) =>
+        Loaded.GetOrAdd((device, headDim, slots, groups, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.Device, s.HeadDim, s.Slots, s.Groups, s.Bits))).Value;
 
     /// <summary>Why there are none for a layer; null when there are.</summary>
     /// <param name="headDim">K = V.</param>
@@ -49,7 +64,7 @@ internal sealed class DecodeKernels
     /// <summary>Begins the stream of each sequence with its token's embedding, when all earlier work is done.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _module.Kernel("embed").Launch(CudaStream.Torch, batch, EmbedThreads, 0, arguments);
+    public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _module.Kernel("embed").Launch(CudaStream.Torch(_device), batch, EmbedThreads, 0, arguments);
 
     /// <summary>Products of all sequences.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
@@ -67,11 +82,11 @@ internal sealed class DecodeKernels
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
     public void SlotStep(int batch, in DecodeArguments.SlotStepArguments arguments) =>
-        _module.Kernel("slot_step").Launch(CudaStream.Torch, batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments, overlaps: true);
+        _module.Kernel("slot_step").Launch(CudaStream.Torch(_device), batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments, overlaps: true);
 
     private void Launch(string kernel, in DecodeArguments.ProjectArguments arguments, int rows, int size)
     {
         int eights = (arguments.Batch + 7) / 8, i = Array.FindIndex(Columns, c => c >= eights), tiles = _sizes[(i * 4) + size];
-        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch, (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments, overlaps: true);
+        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch(_device), (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments, overlaps: true);
     }
 }

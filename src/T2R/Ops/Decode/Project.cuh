@@ -10,7 +10,7 @@ constexpr int Slices = 8, ProjectThreads = 256;
 template <int tiles, int rowWarps, int columns, int stages>
 struct Shape
 {
-    static constexpr int Tiles = tiles, RowWarps = rowWarps, Columns = columns, Stages = stages;
+    static constexpr int Tiles = tiles, RowWarps = rowWarps, Columns = columns;
     static_assert(RowWarps == 1 || RowWarps == 4, "sums of slices are added by fours");
     static constexpr int BlockTiles = Tiles * RowWarps, Rows = BlockTiles * 16, Sequences = Columns * 8, Parts = 8 / RowWarps;
 
@@ -18,7 +18,8 @@ struct Shape
     static constexpr int CodeBytes = Tiles * Copies * 32 * 16, ScaleBytes = HasScales ? Tiles * 32 : 0, InputBytes = Sequences * Together * 2;
     static constexpr int InputsAt = 8 * CodeBytes, ScalesAt = InputsAt + Parts * InputBytes, StageBytes = ScalesAt + 8 * ScaleBytes;
 
-    // What the parts found lies where the ring lay.
+    // What the parts found lies where the ring lay. A card with little shared memory gets the least ring.
+    static constexpr int Stages = stages * StageBytes + Sequences * 4 <= MOST_SHARED ? stages : 2;
     static constexpr int RingBytes = Stages * StageBytes, FoundBytes = Parts * Sequences * Rows * 4;
     static constexpr int InversesAt = RingBytes > FoundBytes ? RingBytes : FoundBytes, SharedBytes = InversesAt + Sequences * 4;
 };
@@ -419,7 +420,7 @@ __device__ __forceinline__ void project_gated(const ProjectArguments& a)
 // Small blocks where a sequence's inputs are little beside the weights, large ones where they would be read too often.
 template <int columns> struct Shapes;
 #ifndef TUNED
-template <> struct Shapes<1> { typedef Shape<1, 1, 1, 4> Plain; typedef Shape<2, 1, 1, 3> Gated; };
+template <> struct Shapes<1> { typedef Shape<1, 1, 1, HasScales ? 6 : 4> Plain; typedef Shape<2, 1, 1, HasScales ? 4 : 3> Gated; };
 template <> struct Shapes<2> { typedef Shape<1, 1, 2, 3> Plain; typedef Shape<2, 1, 2, 2> Gated; };
 template <> struct Shapes<4> { typedef Shape<1, 1, 4, 2> Plain; typedef Shape<2, 1, 4, 2> Gated; };
 template <> struct Shapes<8> { typedef Shape<2, 1, 8, 2> Plain; typedef Shape<1, 4, 8, 3> Gated; };

@@ -19,7 +19,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     internal static bool Takes(Tensor q, Tensor k, Tensor v, Tensor gate, bool maps) =>
         Array.TrueForAll([q, k, v], CudaUnits.Fits)
         && gate.dtype == (maps ? ScalarType.BFloat16 : ScalarType.Float32)
-        && CudaKernels.Of(q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
+        && CudaKernels.Of(q.device_index, q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
 
     /// <summary>Runs it; differentiable in all tensors but documentStarts.</summary>
     /// <param name="q">Queries [B, T, H, K], any strides over B and T.</param>
@@ -183,7 +183,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
 
         internal long[] ValuesState => [Keys.shape[0], Keys.shape[2], Gate.shape[3], Values.shape[3]];
 
-        internal CudaKernels Kernels => CudaKernels.Of(Keys.shape[3], Values.shape[3], Gate.shape[3], Normalizer is not null);
+        internal CudaKernels Kernels => CudaKernels.Of(Keys.device_index, Keys.shape[3], Values.shape[3], Gate.shape[3], Normalizer is not null);
 
         internal CudaArguments Arguments(Tensor states, Tensor decays) => new()
         {

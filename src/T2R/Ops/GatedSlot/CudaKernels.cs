@@ -3,26 +3,28 @@ using T2R.Interop.Cuda;
 
 namespace T2R.Ops.GatedSlot;
 
-/// <summary>The kernels of <c>GatedSlot.cu</c> for one shape, compiled for the card.</summary>
+/// <summary>The kernels of <c>GatedSlot.cu</c> for one shape, compiled for one card.</summary>
 internal sealed class CudaKernels
 {
     private const string File = "Ops/GatedSlot/GatedSlot.cu";
     private const int Threads = 256, Tokens = 64;
-    private static readonly ConcurrentDictionary<(long KeyDim, long ValueDim, long Slots, bool Maps), Lazy<CudaKernels>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, long KeyDim, long ValueDim, long Slots, bool Maps), Lazy<CudaKernels>> Loaded = new();
+    private readonly int _device;
     private readonly CudaModule? _module;
     private readonly int[] _sharedBytes = [];
 
-    private CudaKernels(long keyDim, long valueDim, long slots, bool maps)
+    private CudaKernels(int device, long keyDim, long valueDim, long slots, bool maps)
     {
+        _device = device;
         StateLength = slots * (keyDim + valueDim);
-        Lack = Unfit(keyDim, valueDim, slots) ?? CudaUnits.Lack;
+        Lack = Unfit(keyDim, valueDim, slots) ?? CudaUnits.Lack(device);
         if (Lack is not null)
         {
             return;
         }
 
-        int most = CudaDevice.All()[0].SharedMemory;
-        _module = CudaModule.Of(File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={most}");
+        int most = CudaDevice.All()[device].SharedMemory;
+        _module = CudaModule.Of(device, File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={most}");
         _sharedBytes = _module.Constants("gsa_shared");
         Lack = _sharedBytes.Max() > most ? $"heads of {keyDim} and {valueDim} with {slots} slots need {_sharedBytes.Max()} bytes of shared memory a block, where the card has {most}" : null;
     }
@@ -34,12 +36,13 @@ internal sealed class CudaKernels
     public long StateLength { get; }
 
     /// <summary>The kernels of a shape, or why there are none.</summary>
+    /// <param name="device">The card's index.</param>
     /// <param name="keyDim">K.</param>
     /// <param name="valueDim">V.</param>
     /// <param name="slots">M.</param>
     /// <param name="maps">Whether they do the maps before the operator as well.</param>
-    public static CudaKernels Of(long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
-        (keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
+    public static CudaKernels Of(int device, long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
+        (device, keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.Device, s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
 
     /// <summary>Why no card has kernels for a shape; null when most have.</summary>
     /// <param name="keyDim">K.</param>
@@ -75,5 +78,5 @@ internal sealed class CudaKernels
     private int ScanBlocks(in CudaArguments arguments) => checked(arguments.Batch * arguments.Heads * (int)(StateLength / (2 * Threads)));
 
     private void Launch(string kernel, int blocks, int sharedBytes, in CudaArguments arguments) =>
-        _module!.Kernel(kernel).Launch(CudaStream.Torch, blocks, Threads, sharedBytes, arguments);
+        _module!.Kernel(kernel).Launch(CudaStream.Torch(_device), blocks, Threads, sharedBytes, arguments);
 }

@@ -72,22 +72,25 @@ internal sealed class SegmentedChunk : SafeFunction<SegmentedChunk>
         var (documentStarts, keys_LBNKM, values_LBNMV) = (saved[4], saved[5]!, saved[6]!);
         var problem = (Problem)context.get_data(nameof(Problem))!;
         long segment = problem.Segment, length = inputs[0].shape[1];
-        Tensor[] sums = [.. inputs.Select(x => torch.empty_like(x))];
+        Tensor?[] sums = [.. inputs.Select(x => x.requires_grad ? torch.empty_like(x) : null)];
         var (dKeys, dValues) = (gradients[1] ?? torch.zeros_like(keys_LBNKM[0]), gradients[2] ?? torch.zeros_like(values_LBNMV[0]));
         using var grad = torch.enable_grad();
         for (long i = (length - 1) / segment; i >= 0; i--)
         {
             using var scope = torch.NewDisposeScope();
             Tensor Part(Tensor x) => x.narrow(1, i * segment, Math.Min(segment, length - (i * segment)));
-            Tensor[] leaves = [.. inputs.Select(x => Part(x).detach().requires_grad_()), keys_LBNKM[i].detach().requires_grad_(), values_LBNMV[i].detach().requires_grad_()];
+            Tensor[] leaves = [.. inputs.Select(x => Part(x).detach().requires_grad_(x.requires_grad)), keys_LBNKM[i].detach().requires_grad_(), values_LBNMV[i].detach().requires_grad_()];
             var (output, final) = Segment(problem, leaves[0], leaves[1], leaves[2], leaves[3], new GatedSlotState(leaves[4], leaves[5]), documentStarts is null ? null : Part(documentStarts));
             Tensor[] roots = gradients[0] is null ? [final.Keys, final.Values] : [final.Keys, final.Values, output];
             torch.autograd.backward(roots, gradients[0] is { } d ? [dKeys, dValues, Part(d)] : [dKeys, dValues]);
             using var off = torch.no_grad();
             for (int j = 0; j < sums.Length; j++)
             {
-                using var part = Part(sums[j]);
-                _ = leaves[j].grad is { } gradient ? part.copy_(gradient) : part.zero_();
+                if (sums[j] is { } sum)
+                {
+                    using var part = Part(sum);
+                    _ = leaves[j].grad is { } gradient ? part.copy_(gradient) : part.zero_();
+                }
             }
 
             (dKeys, dValues) = (leaves[4].grad!.MoveToOuterDisposeScope(), leaves[5].grad!.MoveToOuterDisposeScope());

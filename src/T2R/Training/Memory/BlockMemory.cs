@@ -14,7 +14,8 @@ namespace T2R.Training.Memory;
 /// <param name="dtype">Of the matrices.</param>
 /// <param name="workspace">What layers take at once: <see cref="WorkspaceOf"/>.</param>
 /// <param name="onCard">Whether it runs on a card.</param>
-internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, Workspace workspace, bool onCard)
+/// <param name="fp8">Whether it multiplies with its weights in FP8.</param>
+internal sealed class BlockMemory(ModelConfig config, int index, long batch, long length, ScalarType dtype, Workspace workspace, bool onCard, bool fp8 = false)
 {
     private readonly MixerConfig _mixer = config.Mixers[index];
     private readonly long _bytes = batch * length * DtypeName.Bytes(dtype);
@@ -54,21 +55,31 @@ internal sealed class BlockMemory(ModelConfig config, int index, long batch, lon
     private long Products => (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize)))
         + (_mixer is GatedSlotAttentionConfig slots ? (_bytes * (slots.SlotSize + _mixer.QuerySize)) + Chunks(slots).Kept : 0);
 
-    // These and the normalised input. Softmax attention also keeps queries and keys once turned, both repeated for all heads, and its output twice.
+    // These and the normalised input; where an adapter or FP8 takes the output norm and its product apart, what is between them. Softmax attention also keeps queries and keys once turned, both repeated for all heads, and its output twice.
     private long MixerGraph => Products + Stream
-        + (Adapts(".mixer.o_proj.") ? _bytes * _mixer.QuerySize : 0)
+        + (fp8 || Adapts(".mixer.o_proj.") ? _bytes * _mixer.QuerySize : 0)
         + (_mixer is GatedSlotAttentionConfig ? 0 : _bytes * ((5L * _mixer.QuerySize) + (2L * _mixer.KeyValueSize)));
 
     // Gate and up; an adapter takes SwiGLU apart, and then the norm and the product are kept too, none of them in chunks.
     private long MlpGraph => HasPlainMlp ? 2 * Wide : Stream + (3 * Wide);
 
-    // For the rows taken at once: gate, up, and the product or its gradient, of tensors silu of the gate as well. Kernels write over a gate and an up that a tape gave.
-    private long MlpChunk(RecomputePolicy policy) => Math.Min(Wide, workspace.WideElements * DtypeName.Bytes(dtype))
-        * (!onCard || dtype != ScalarType.BFloat16 ? 4 : policy == RecomputePolicy.Selective ? 1 : 3);
+    // For the rows taken at once: gate, up, and the product or its gradient, of tensors silu of the gate as well. Kernels write over a gate and an up that a tape gave. In FP8
+    // gate and up stay to the end, and beside the product's gradient there are the product and the gradients of gate and up, rounded, both ways; and the weights, transposed.
+    private long MlpChunk(RecomputePolicy policy)
+    {
+        long chunk = Math.Min(Wide, workspace.WideElements * DtypeName.Bytes(dtype));
+        return !onCard || dtype != ScalarType.BFloat16 ? 4 * chunk
+            : fp8 ? ((policy == RecomputePolicy.Selective ? 4 : 5) * chunk) + (3L * config.HiddenSize * config.IntermediateSize)
+            : (policy == RecomputePolicy.Selective ? 1 : 3) * chunk;
+    }
 
+    // The operator's backward, or that of the projections before it when it is done: their gradients, in FP8 these once more as they lie and transposed, and the weights.
     private long Operator => _mixer is GatedSlotAttentionConfig slots
-        ? Chunks(slots).Backward + (_bytes * (_mixer.QuerySize + (2L * _mixer.KeyValueSize) + slots.SlotSize))
-        : _bytes * 4 * _mixer.QuerySize;
+        ? Math.Max(Chunks(slots).Backward, fp8 ? (_bytes * Projected) + (config.HiddenSize * Projected) : 0) + (_bytes * Projected)
+        : (_bytes * 4 * _mixer.QuerySize) + (fp8 ? config.HiddenSize * Projected : 0);
+
+    // Rows of all projections that the mixer's input passes.
+    private long Projected => _mixer.QuerySize + (2L * _mixer.KeyValueSize) + (_mixer is GatedSlotAttentionConfig slots ? slots.SlotSize : 0);
 
     private ChunkMemory Chunks(GatedSlotAttentionConfig slots) =>
         ChunkMemory.Of(batch, length, slots.Heads, slots.KeyValueHeads, slots.HeadDim, slots.Slots, dtype, workspace.Slots, onCard);

@@ -17,11 +17,12 @@ public sealed record CardMemory(long Total, long Taken)
     /// <param name="total">Bytes it has.</param>
     public static CardMemory Imagined(long total) => new(total, Context + KernelsAndRounding);
 
-    /// <summary>The card this process computes on, as it is now.</summary>
+    /// <summary>A card as it is now.</summary>
+    /// <param name="device">Its index.</param>
     /// <param name="held">Bytes in use now that a plan counts itself: models that are loaded already.</param>
-    public static CardMemory Now(long held = 0)
+    public static CardMemory Now(int device, long held = 0)
     {
-        var now = CudaMemory.Now();
+        var now = CudaMemory.Now(device);
         return new CardMemory(now.Total, Math.Max(now.Used - held, Context) + KernelsAndRounding);
     }
 }

@@ -24,7 +24,7 @@ internal sealed class StageMemory
         var specs = WeightLayout.Of(config);
         List<WeightSpec> trained = [.. specs.Where(s => WeightChoice.IsTrained(options, stage, s.Name))];
         var workspace = BlockMemory.WorkspaceOf(options);
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, workspace, card is not null))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => new BlockMemory(config, i, options.MicroBatchSize, options.WindowLength, dtype, workspace, card is not null, options.Fp8))];
         _gradients = new PlannedGradients(config, options, trained, dtype, card is not null);
         int first = Enumerable.Range(0, config.Layers).FirstOrDefault(i => trained.Exists(s => WeightLayout.IsOfBlock(i, s.Name)), config.Layers);
         _lowest = trained.Exists(s => s.Name == WeightLayout.Embedding) ? 0 : first;

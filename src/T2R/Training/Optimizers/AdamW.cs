@@ -26,9 +26,9 @@ public sealed class AdamW : IOptimizer
     public AdamW(AdamWOptions options, IReadOnlyList<TrainedWeight> weights)
     {
         _options = options;
-        if (weights.Any(w => w.Tensor.device_type == DeviceType.CUDA))
+        if (weights.FirstOrDefault(w => w.Tensor.device_type == DeviceType.CUDA) is { } onCard)
         {
-            CudaAdamW.Load();
+            CudaAdamW.Load(onCard.Tensor.device_index);
         }
 
         _offloaded = weights.Any(Leaves) ? new OffloadedMoments(options.Name, [.. weights.Where(Leaves)]) : null;

@@ -13,8 +13,8 @@ internal sealed class OffloadedMoments : IDisposable
 {
     private readonly Dictionary<string, Moments> _moments = [];
     private readonly PinnedMemory? _memory;
-    private readonly CudaStream _in = new(), _steps = new(), _out = new();
-    private readonly CudaEvent _ready = new(), _moved = new(), _left = new();
+    private readonly CudaStream _torch, _in, _steps, _out;
+    private readonly CudaEvent _ready, _moved, _left;
     private readonly List<StagingPlace> _places = [];
     private readonly PieceQueue<StagingPlace> _queue;
     private readonly List<Tensor> _gradients = [];
@@ -26,9 +26,12 @@ internal sealed class OffloadedMoments : IDisposable
     public OffloadedMoments(OptimizerName name, IReadOnlyList<TrainedWeight> weights)
     {
         long offset = 0;
+        int card = weights[0].Tensor.device_index;
+        (_torch, _in, _steps, _out) = (CudaStream.Torch(card), new CudaStream(card), new CudaStream(card), new CudaStream(card));
+        (_ready, _moved, _left) = (new CudaEvent(card), new CudaEvent(card), new CudaEvent(card));
         try
         {
-            _memory = new PinnedMemory(OptimizerMemory.Pinned(weights.Select(w => MomentLayout.Of(name, w.Tensor.dtype, [.. w.Tensor.shape]))));
+            _memory = new PinnedMemory(card, OptimizerMemory.Pinned(weights.Select(w => MomentLayout.Of(name, w.Tensor.dtype, [.. w.Tensor.shape]))));
             foreach (var weight in weights)
             {
                 _moments.Add(weight.Name, new Moments(weight, name, Place));
@@ -50,7 +53,7 @@ internal sealed class OffloadedMoments : IDisposable
         _queue = new PieceQueue<StagingPlace>(_places, (place, piece) => place.CopyIn(_in, piece));
 
         // Torch's work under way may still read where the places lie, and writes the masters.
-        CudaStream.Torch.Record(_ready);
+        _torch.Record(_ready);
         _in.WaitFor(_ready);
 
         Tensor Place(ScalarType type, long[] shape)
@@ -73,7 +76,7 @@ internal sealed class OffloadedMoments : IDisposable
     {
         ReleaseGradients();
         var dense = Take(gradients);
-        CudaStream.Torch.Record(_ready);
+        _torch.Record(_ready);
         _steps.WaitFor(_ready);
         foreach (var (piece, place) in _queue.Pass(dense.Keys))
         {
@@ -137,7 +140,7 @@ internal sealed class OffloadedMoments : IDisposable
     // Torch's stream waits for the steps that read them: what its allocator then puts there comes after.
     private void ReleaseGradients()
     {
-        CudaStream.Torch.WaitFor(_moved);
+        _torch.WaitFor(_moved);
         _gradients.ForEach(g => g.Dispose());
         _gradients.Clear();
     }

@@ -9,13 +9,15 @@ namespace T2R.Training.Optimizers;
 internal sealed class StagingPlace : IDisposable
 {
     private readonly List<Tensor> _tensors = [];
-    private readonly CudaEvent _arrived = new(), _stepped = new(), _left = new();
+    private readonly CudaEvent _arrived, _stepped, _left;
 
     /// <summary>Takes the memory.</summary>
     /// <param name="layout">Of the moments that are to pass, for the most elements of a piece.</param>
     /// <param name="device">The card.</param>
     public StagingPlace(MomentLayout layout, Device device)
     {
+        int card = CudaDevice.IndexOf(device);
+        (_arrived, _stepped, _left) = (new CudaEvent(card), new CudaEvent(card), new CudaEvent(card));
         try
         {
             foreach (var (_, dtype, shape) in layout.Tensors)

@@ -32,6 +32,26 @@ public class SegmentedChunkTests
         Assert.All(actual.Zip(expected), p => Assert.InRange(((p.First - p.Second).norm() / p.Second.norm()).item<double>(), 0, 1e-10));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void One_input_gets_the_gradient_that_it_gets_among_all(int alone)
+    {
+        using var scope = torch.NewDisposeScope();
+        manual_seed(alone);
+        Tensor Draw(params long[] shape) => randn(shape, ScalarType.Float64);
+        Tensor[] inputs = [Draw(1, 150, 4, 6), Draw(1, 150, 2, 6), Draw(1, 150, 2, 5), Draw(1, 150, 2, 7), Draw(1, 2, 6, 7), Draw(1, 2, 7, 5)];
+        Tensor[] gradients = [Draw(1, 150, 4, 5), Draw(1, 2, 6, 7), Draw(1, 2, 7, 5)];
+        var expected = Differentiate(inputs, gradients, x => Segmented(x, starts: null, tape: null))[3 + alone];
+        Tensor[] leaves = [.. inputs.Select((x, i) => x.clone().requires_grad_(i == alone))];
+        var (output, final) = Segmented(leaves, starts: null, tape: null);
+        torch.autograd.backward([output, final.Keys, final.Values], gradients);
+        Assert.True(leaves[alone].grad!.allclose(expected, 1e-12, 1e-12));
+        Assert.All(leaves.Where((_, i) => i != alone), x => Assert.Null(x.grad));
+    }
+
     [Fact]
     public void Halves_are_near_the_reference_and_a_segment_is_never_empty()
     {

@@ -40,6 +40,17 @@ public class BlockMemoryTests
         Assert.Equal(bytes, new BlockMemory(config, 0, Batch, Length, ScalarType.BFloat16, Workspace.Standard with { Slots = 640 }, onCard: false).Waiting(RecomputePolicy.Selective));
     }
 
+    // Rounded gradients of gate and up, twice; the MLP's weights; what is between the output norm and its product.
+    [Fact]
+    public void Products_in_FP8_hold_what_is_rounded_beside_what_is_not()
+    {
+        var config = Tiny.Config(true, Tiny.Slots) with { HiddenSize = 4096, IntermediateSize = 14336 };
+        long Mlp(bool fp8, RecomputePolicy policy) =>
+            new BlockMemory(config, 0, 4, 2048, ScalarType.BFloat16, new Workspace(1, 1L << 27), onCard: true, fp8).MlpBackward(policy);
+        long wide = 8192L * 14336 * 2, weights = 3L * 4096 * 14336, normed = 8192L * config.Mixers[0].QuerySize * 2;
+        Assert.All(new[] { RecomputePolicy.Full, RecomputePolicy.Selective }, policy => Assert.Equal(wide + weights + normed, Mlp(true, policy) - Mlp(false, policy)));
+    }
+
     [Fact]
     public void An_adapter_on_the_MLP_takes_its_chunks_apart()
     {
