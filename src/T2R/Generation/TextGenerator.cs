@@ -22,18 +22,19 @@ public static class TextGenerator
 
     private static IEnumerable<int> Continue(DecodingSession session, int[] unread, GenerationOptions options, CancellationToken cancellation)
     {
-        var sampler = new Sampler(options.Sampling);
-        int vocabulary = Math.Min(options.VocabularySize ?? int.MaxValue, session.Config.VocabularySize);
+        var sampler = new Sampler(options.Sampling, Math.Min(options.VocabularySize ?? int.MaxValue, session.Config.VocabularySize));
+        sampler.Observe(unread);
         for (int i = 0; i < options.MaxNewTokens; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             session.Read(unread, cancellation);
-            int id = sampler.Next(session.Logits[..vocabulary]);
+            int id = sampler.Next(session.Logits);
             if (id == session.Config.EosTokenId && !options.IgnoreEos)
             {
                 yield break;
             }
 
+            sampler.Accept(id);
             yield return id;
             unread = [id];
         }
