@@ -9,25 +9,20 @@ namespace T2R.Generation;
 /// </summary>
 public sealed class Sampler
 {
-    private readonly HashSet<int> _seen;
+    // A bit an id.
+    private readonly ulong[] _seen;
 
     /// <summary>A sampler at the beginning of its seed's draws, or where another left off.</summary>
     /// <param name="options">How to choose.</param>
     /// <param name="vocabularySize">Ids from this on are never chosen: some models have more rows than their tokenizer has pieces.</param>
     /// <param name="draws">The other's <see cref="Draws"/>.</param>
-    /// <param name="seen">The other's <see cref="Seen"/>.</param>
     /// <exception cref="UserErrorException">A value is out of range; all such values at once.</exception>
-    public Sampler(SamplingOptions options, int vocabularySize, long draws = 0, IEnumerable<int>? seen = null)
+    public Sampler(SamplingOptions options, int vocabularySize, long draws = 0)
     {
         var problems = new Problems();
-        options.Validate(problems);
-        foreach (int id in options.LogitBias.Keys.Where(id => (uint)id >= (uint)vocabularySize))
-        {
-            problems.Add($"There is a logit bias for id {id}; ids are 0 to {vocabularySize - 1}.");
-        }
-
+        options.Validate(problems, vocabularySize);
         problems.ThrowIfAny();
-        (Options, VocabularySize, Draws, _seen) = (options, vocabularySize, draws, [.. seen ?? []]);
+        (Options, VocabularySize, Draws, _seen) = (options, vocabularySize, draws, new ulong[(vocabularySize + 63) / 64]);
     }
 
     /// <summary>How it chooses.</summary>
@@ -39,18 +34,36 @@ public sealed class Sampler
     /// <summary>Tokens chosen so far: the number of the next draw.</summary>
     public long Draws { get; private set; }
 
-    /// <summary>The ids of the text so far, each once, in no order: what the repetition penalty concerns.</summary>
-    public IReadOnlyCollection<int> Seen => _seen;
+    /// <summary>The ids of the text so far, each once, ascending: what the repetition penalty concerns.</summary>
+    public IEnumerable<int> Seen
+    {
+        get
+        {
+            for (int id = 0; id < VocabularySize; id++)
+            {
+                if ((_seen[id / 64] >> (id % 64) & 1) == 1)
+                {
+                    yield return id;
+                }
+            }
+        }
+    }
 
-    /// <summary>Takes note of ids that were given, such as a prompt's.</summary>
-    /// <param name="ids">Any.</param>
-    public void Observe(IEnumerable<int> ids) => _seen.UnionWith(ids);
+    /// <summary>Takes note of ids of the text that were not chosen here: its prompt's, or <see cref="Seen"/> of another.</summary>
+    /// <param name="ids">Below <see cref="VocabularySize"/>.</param>
+    public void Observe(IEnumerable<int> ids)
+    {
+        foreach (int id in ids)
+        {
+            _seen[id / 64] |= 1UL << (id % 64);
+        }
+    }
 
     /// <summary>Takes note of a token that was chosen: the next draw is another.</summary>
     /// <param name="id">What <see cref="Next"/> gave.</param>
     public void Accept(int id)
     {
-        _seen.Add(id);
+        _seen[id / 64] |= 1UL << (id % 64);
         Draws++;
     }
 
@@ -94,7 +107,7 @@ public sealed class Sampler
         if (Options.RepetitionPenalty != 1)
         {
             float penalty = (float)Options.RepetitionPenalty;
-            foreach (int id in _seen)
+            foreach (int id in Seen)
             {
                 logits[id] = logits[id] > 0 ? logits[id] / penalty : logits[id] * penalty;
             }

@@ -36,7 +36,8 @@ public sealed record SamplingOptions
 
     /// <summary>Adds a sentence for each value out of range.</summary>
     /// <param name="problems">Receives them.</param>
-    public void Validate(Problems problems)
+    /// <param name="vocabularySize">Ids are below this.</param>
+    public void Validate(Problems problems, int vocabularySize = int.MaxValue)
     {
         Check(RepetitionPenalty is >= LeastPenalty and <= MostPenalty, $"The repetition penalty is {RepetitionPenalty}; expected {LeastPenalty} to {MostPenalty}, or 1 for none.");
         Check(Temperature >= 0 && double.IsFinite(Temperature), $"The temperature is {Temperature}; expected 0 (always the likeliest token) or a positive number, such as 0.8.");
@@ -46,6 +47,7 @@ public sealed record SamplingOptions
         foreach (var (id, bias) in LogitBias)
         {
             Check(bias is >= -MostBias and <= MostBias, $"The logit bias of id {id} is {bias}; expected {-MostBias} to {MostBias}.");
+            Check((uint)id < (uint)vocabularySize, $"There is a logit bias for id {id}; ids are 0 to {vocabularySize - 1}.");
         }
 
         void Check(bool holds, string sentence)

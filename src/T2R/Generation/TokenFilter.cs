@@ -37,7 +37,7 @@ internal static class TokenFilter
 
         if (options.TopP < 1)
         {
-            KeepNucleus(options, largest, changed);
+            KeepNucleus(options, changed);
         }
 
         if (options.MinP > 0)
@@ -48,30 +48,15 @@ internal static class TokenFilter
         return changed;
     }
 
-    private static void KeepNucleus(SamplingOptions options, float largest, Span<float> logits)
+    private static void KeepNucleus(SamplingOptions options, Span<float> logits)
     {
         float[] rented = ArrayPool<float>.Shared.Rent(logits.Length);
         var weights = rented.AsSpan(0, logits.Length);
-        TensorPrimitives.Subtract(logits, largest, weights);
-        TensorPrimitives.Multiply(weights, (float)(1 / Math.Max(options.Temperature, 1e-30)), weights);
-        TensorPrimitives.Exp(weights, weights);
+        double sum = SoftmaxWeights.Of(logits, options.Temperature, weights);
 
         // Tokens below (1 − p) / n of the whole sum to less than 1 − p: none of them is needed.
-        double total = Total(weights), least = total * (1 - options.TopP) / logits.Length;
-        KeepTo(LastOf(logits, weights, (float)least, total * options.TopP, weights), logits);
+        KeepTo(LastOf(logits, weights, (float)(sum * (1 - options.TopP) / logits.Length), sum * options.TopP, weights), logits);
         ArrayPool<float>.Shared.Return(rented);
-    }
-
-    // In parts: a float cannot sum many thousand to more than four or five digits.
-    private static double Total(ReadOnlySpan<float> weights)
-    {
-        double total = 0;
-        for (; weights.Length > Columns; weights = weights[Columns..])
-        {
-            total += TensorPrimitives.Sum(weights[..Columns]);
-        }
-
-        return total + TensorPrimitives.Sum(weights);
     }
 
     private static float LeastOf(ReadOnlySpan<float> logits, int k)

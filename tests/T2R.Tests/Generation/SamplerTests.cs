@@ -80,7 +80,9 @@ public class SamplerTests
     public void Every_choice_is_that_of_the_definitions() =>
         Gen.Select(Gen.Float[-8, 8].Array[40], Gen.Int[0, 39].HashSet[0, 20], AnyOptions, Gen.Long[0, long.MaxValue]).Sample((logits, seen, options, draw) =>
         {
-            int id = new Sampler(options, 40, draw, seen).Next(logits);
+            var sampler = new Sampler(options, 40, draw);
+            sampler.Observe(seen);
+            int id = sampler.Next(logits);
             Assert.Contains(id, Enumerable.Range(-1, 3).Select(more => PlainSampler.Next(options, logits, seen, draw, more)));
         });
 
@@ -144,8 +146,10 @@ public class SamplerTests
 
         // 4 became 2; then 3 was taken and became 1.5, then 2.5 and became 1.25; 2 is left.
         Assert.Equal([1, 2, 0], ids);
-        Assert.Equal([0, 1, 2], sampler.Seen.Order());
-        Assert.Equal(4, Draw(new Sampler(options, 5, seen: [3]), [-9, -9, -9, -1, -1.5f], 1)[0]);
+        Assert.Equal([0, 1, 2], sampler.Seen);
+        sampler = new Sampler(options, 5);
+        sampler.Observe([3]);
+        Assert.Equal(4, sampler.Next([-9, -9, -9, -1, -1.5f]));
     }
 
     [Fact]
