@@ -1,7 +1,8 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Text;
 using T2R.Generation;
+using T2R.Generation.Decoding;
+using T2R.Generation.Serving;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Tokenization;
@@ -20,7 +21,12 @@ internal static class GenerateVerb
         var temperature = new Option<double>("--temperature") { Description = "0 always takes the likeliest token.", DefaultValueFactory = _ => 0.8, HelpName = "X" };
         var topK = new Option<int?>("--top-k") { Description = "Choose among the K likeliest tokens.", HelpName = "K" };
         var topP = new Option<double>("--top-p") { Description = "Choose among the fewest tokens whose probabilities sum to P.", DefaultValueFactory = _ => 1, HelpName = "P" };
+        var minP = new Option<double>("--min-p") { Description = "Choose among the tokens that are at least P times as probable as the likeliest.", DefaultValueFactory = _ => 0, HelpName = "P" };
+        var penalty = new Option<double>("--repetition-penalty") { Description = "Above 1 makes tokens that the text has less likely.", DefaultValueFactory = _ => 1, HelpName = "X" };
+        var stops = new Option<string[]>("--stop") { Description = "End before this text; may be given several times.", HelpName = "TEXT" };
         var seed = new Option<ulong>("--seed") { Description = "The same seed gives the same text.", DefaultValueFactory = _ => 0UL, HelpName = "N" };
+        var saveState = new Option<string?>("--save-state") { Description = "Where to write the sequence's state at the end, however it comes: a file of constant size. Recurrent models only.", HelpName = "FILE" };
+        var loadState = new Option<string?>("--load-state") { Description = "Go on from a state that was saved; a prompt comes after what it has read.", HelpName = "FILE" };
         var ignoreEos = new Option<bool>("--ignore-eos") { Description = "Go on past the end of a text." };
         var verbose = new Option<bool>("--verbose") { Description = "Say on standard error how fast it was and what the state takes, even if that is not a terminal." };
         var verb = new Verb("generate", "Continues a text and streams the continuation, it alone, to standard output.")
@@ -30,10 +36,12 @@ internal static class GenerateVerb
                 "t2r generate out/gsa --prompt \"Returns the number of\" --max-new-tokens 200",
                 "t2r generate out/gsa --temperature 0 --ignore-eos --max-new-tokens 20000",
                 "t2r generate mistral-7b --prompt-file question.txt --temperature 0.7 --top-p 0.95 --seed 7 --device cuda --dtype bf16",
+                "t2r generate out/gsa --prompt-file book.txt --max-new-tokens 0 --save-state book.state",
+                "t2r generate out/gsa --load-state book.state --prompt \"In short, \" --stop \".\"",
             ],
         };
         model.AddTo(verb);
-        foreach (Option option in new Option[] { prompt, promptFile, maxNewTokens, temperature, topK, topP, seed, ignoreEos, verbose })
+        foreach (Option option in new Option[] { prompt, promptFile, maxNewTokens, temperature, topK, topP, minP, penalty, stops, seed, ignoreEos, saveState, loadState, verbose })
         {
             verb.Options.Add(option);
         }
@@ -41,29 +49,63 @@ internal static class GenerateVerb
         verb.Does((parsed, stop) =>
         {
             var problems = new Problems();
-            var options = new GenerationOptions
+            var request = new GenerationRequest
             {
+                Prompt = [0], // until there is a tokenizer
                 MaxNewTokens = parsed.GetValue(maxNewTokens),
                 IgnoreEos = parsed.GetValue(ignoreEos),
+                Stops = parsed.GetValue(stops) ?? [],
+                KeepState = parsed.GetValue(saveState) is not null,
                 Sampling = new SamplingOptions
                 {
+                    RepetitionPenalty = parsed.GetValue(penalty),
                     Temperature = parsed.GetValue(temperature),
                     TopK = parsed.GetValue(topK),
                     TopP = parsed.GetValue(topP),
+                    MinP = parsed.GetValue(minP),
                     Seed = parsed.GetValue(seed),
                 },
             };
-            options.Validate(problems);
+            request.Validate(problems, int.MaxValue);
             string? text = problems.Try(() => Prompt(parsed.GetValue(prompt), parsed.GetValue(promptFile)));
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
+            string? fingerprint = folder?.Fingerprint();
+            problems.Try(() => CheckStates(folder?.Config, parsed.GetValue(loadState), parsed.GetValue(saveState)));
+            SequenceState? from = folder is { Config.IsRecurrent: true } && parsed.GetValue(loadState) is { } load ? problems.Try(() => StateFile.Read(load, folder.Config, fingerprint!)) : null;
             problems.ThrowIfAny();
+            int[] ids = [.. from is null ? [folder!.Config.BosTokenId] : Array.Empty<int>(), .. tokenizer!.EncodeToIds(text!)];
             using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
-            Run(loaded, tokenizer!, text!, options, parsed.GetValue(verbose) || !Console.IsErrorRedirected, stop);
+            using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint);
+            request = request with { Prompt = ids, From = from };
+            GenerationResult result = Run(engine, request, stop);
+            if (result.State is { } state)
+            {
+                StateFile.Write(parsed.GetValue(saveState)!, state, engine.Config);
+            }
+
+            stop.ThrowIfCancellationRequested();
+            if (parsed.GetValue(verbose) || !Console.IsErrorRedirected)
+            {
+                ShowStatistics(result, engine.Config, (from?.Length ?? 0) + ids.Length + result.NewTokens, DtypeName.Bytes(dtype.Value));
+            }
         });
         return verb;
+    }
+
+    private static void CheckStates(ModelConfig? config, string? load, string? save)
+    {
+        if (config is { IsRecurrent: false } && (load ?? save) is not null)
+        {
+            throw new UserErrorException("--save-state and --load-state are for recurrent models, whose state does not grow; this one has softmax layers.");
+        }
+
+        if (save is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(save))))
+        {
+            throw new UserErrorException($"--save-state is {save}, whose folder does not exist; create it or choose another path.");
+        }
     }
 
     private static string Prompt(string? text, string? file)
@@ -93,29 +135,24 @@ internal static class GenerateVerb
         }
     }
 
-    private static void Run(CausalLM model, SentencePieceTokenizer tokenizer, string prompt, GenerationOptions options, bool showStatistics, CancellationToken stop)
+    private static GenerationResult Run(Engine engine, GenerationRequest request, CancellationToken stop)
     {
-        IReadOnlyList<int> ids = tokenizer.EncodeToIds(prompt);
-        WarnBeyondTraining(model.Config, ids.Count + 1L + options.MaxNewTokens);
-        using var session = new DecodingSession(model);
+        WarnBeyondTraining(engine.Config, (request.From?.Length ?? 0) + request.Prompt.Count + request.MaxNewTokens);
         using Stream output = ResultStream.Open();
-        var decoder = new IncrementalDecoder(tokenizer);
-        var began = Stopwatch.GetTimestamp();
-        TimeSpan first = TimeSpan.Zero;
-        int count = 0;
+        RunningGeneration running = engine.Submit(request, stop);
         try
         {
-            foreach (int id in TextGenerator.Generate(session, ids, options with { VocabularySize = tokenizer.VocabularySize }, stop))
+            foreach (GenerationToken token in running.Tokens.ToBlockingEnumerable(CancellationToken.None))
             {
-                first = count++ == 0 ? Stopwatch.GetElapsedTime(began) : first;
-                Write(decoder.Append(id));
+                if (token.Text.Length > 0)
+                {
+                    output.Write(Encoding.UTF8.GetBytes(token.Text));
+                }
             }
-
-            Write(decoder.Flush());
         }
         catch (IOException e) when (ResultStream.IsGone(e))
         {
-            return;
+            // Whoever read has enough; leaving the tokens has ended the rest.
         }
         finally
         {
@@ -125,18 +162,7 @@ internal static class GenerateVerb
             }
         }
 
-        if (showStatistics)
-        {
-            ShowStatistics(session, count, first, Stopwatch.GetElapsedTime(began) - first);
-        }
-
-        void Write(string text)
-        {
-            if (text.Length > 0)
-            {
-                output.Write(Encoding.UTF8.GetBytes(text));
-            }
-        }
+        return running.Result.GetAwaiter().GetResult();
     }
 
     private static void WarnBeyondTraining(ModelConfig config, long length)
@@ -147,10 +173,12 @@ internal static class GenerateVerb
         }
     }
 
-    // The first token's time is that of reading the prompt.
-    private static void ShowStatistics(DecodingSession session, int count, TimeSpan first, TimeSpan rest)
+    // The last token is chosen and not read.
+    private static void ShowStatistics(GenerationResult result, ModelConfig config, long length, int elementBytes)
     {
-        string speed = count > 1 ? $", {(count - 1) / rest.TotalSeconds:0.0} tokens/s after the first, which took {first.TotalMilliseconds:0} ms" : "";
-        Screen.Note($"{count:N0} tokens{speed}; the state of {session.Length:N0} tokens takes {Quantity.Bytes(session.StateBytes)}");
+        string speed = result.NewTokens > 1
+            ? $", {(result.NewTokens - 1) / result.AfterFirstToken.TotalSeconds:0.0} tokens/s after the first, which took {result.ToFirstToken.TotalMilliseconds:0} ms"
+            : "";
+        Screen.Note($"{result.NewTokens:N0} tokens{speed}; the state of {length - 1:N0} tokens takes {Quantity.Bytes(StateSize.Bytes(config, length - 1, elementBytes))}");
     }
 }

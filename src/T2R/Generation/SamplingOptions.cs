@@ -1,8 +1,24 @@
+using System.Collections.Immutable;
+
 namespace T2R.Generation;
 
-/// <summary>How the next token is chosen. The filters apply in the order of the properties.</summary>
+/// <summary>How the next token is chosen. What changes and drops tokens applies in the order of the properties.</summary>
 public sealed record SamplingOptions
 {
+    /// <summary>The least and the most of <see cref="RepetitionPenalty"/>.</summary>
+    public const double LeastPenalty = 0.1, MostPenalty = 10;
+
+    /// <summary>The most that <see cref="LogitBias"/> adds, or takes away.</summary>
+    public const float MostBias = 100;
+
+    /// <summary>
+    /// Makes ids that the text or its prompt has less likely: a positive logit is divided by this, a negative one multiplied (Keskar et al., CTRL, 2019, section 4.1). 1 for none.
+    /// </summary>
+    public double RepetitionPenalty { get; init; } = 1;
+
+    /// <summary>What is added to ids' logits, −100 to 100.</summary>
+    public IReadOnlyDictionary<int, float> LogitBias { get; init; } = ImmutableDictionary<int, float>.Empty;
+
     /// <summary>Divides the logits; 0 always takes the likeliest token.</summary>
     public double Temperature { get; init; } = 1;
 
@@ -12,26 +28,34 @@ public sealed record SamplingOptions
     /// <summary>The fewest of the likeliest tokens remain whose probabilities sum to this; 1 for all (Holtzman et al., 2020).</summary>
     public double TopP { get; init; } = 1;
 
+    /// <summary>Tokens remain that are at least this times as probable as the likeliest; 0 for all (Nguyen et al., Turning up the heat: min-p sampling, 2024).</summary>
+    public double MinP { get; init; }
+
     /// <summary>Decides the draws.</summary>
     public ulong Seed { get; init; }
 
     /// <summary>Adds a sentence for each value out of range.</summary>
     /// <param name="problems">Receives them.</param>
-    public void Validate(Problems problems)
+    /// <param name="vocabularySize">Ids are below this.</param>
+    public void Validate(Problems problems, int vocabularySize = int.MaxValue)
     {
-        if (!(Temperature >= 0 && double.IsFinite(Temperature)))
+        Check(RepetitionPenalty is >= LeastPenalty and <= MostPenalty, $"The repetition penalty is {RepetitionPenalty}; expected {LeastPenalty} to {MostPenalty}, or 1 for none.");
+        Check(Temperature >= 0 && double.IsFinite(Temperature), $"The temperature is {Temperature}; expected 0 (always the likeliest token) or a positive number, such as 0.8.");
+        Check(TopK is not < 1, $"top-k is {TopK}; expected at least 1, or nothing to keep all tokens.");
+        Check(TopP is > 0 and <= 1, $"top-p is {TopP}; expected more than 0 and at most 1.");
+        Check(MinP is >= 0 and <= 1, $"min-p is {MinP}; expected 0 to 1.");
+        foreach (var (id, bias) in LogitBias)
         {
-            problems.Add($"The temperature is {Temperature}; expected 0 (always the likeliest token) or a positive number, such as 0.8.");
+            Check(bias is >= -MostBias and <= MostBias, $"The logit bias of id {id} is {bias}; expected {-MostBias} to {MostBias}.");
+            Check((uint)id < (uint)vocabularySize, $"There is a logit bias for id {id}; ids are 0 to {vocabularySize - 1}.");
         }
 
-        if (TopK < 1)
+        void Check(bool holds, string sentence)
         {
-            problems.Add($"top-k is {TopK}; expected at least 1, or nothing to keep all tokens.");
-        }
-
-        if (!(TopP > 0 && TopP <= 1))
-        {
-            problems.Add($"top-p is {TopP}; expected more than 0 and at most 1.");
+            if (!holds)
+            {
+                problems.Add(sentence);
+            }
         }
     }
 }

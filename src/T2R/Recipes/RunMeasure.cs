@@ -1,6 +1,8 @@
 using T2R.Data;
 using T2R.Evaluation;
 using T2R.Generation;
+using T2R.Generation.Decoding;
+using T2R.Generation.Serving;
 using T2R.Models;
 
 namespace T2R.Recipes;
@@ -34,23 +36,22 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
             plan.Conversion is null ? null : measured.Value / (before.Count > 0 ? before[0].Perplexity : measured.Value),
             StateSize.Bytes(model.Config, 1000, element),
             StateSize.Bytes(model.Config, 16000, element),
-            [.. plan.Recipe.Samples.Prompts.Select(p => new ReportSample(p, Continue(model, p)))]);
+            [.. Samples(model)]);
         watch.Measured?.Invoke(row, Windows);
         return row;
     }
 
-    private string Continue(CausalLM model, string prompt)
+    private List<ReportSample> Samples(CausalLM model)
     {
-        using var session = new DecodingSession(model);
         var samples = plan.Recipe.Samples;
-        var options = new GenerationOptions
+        using var engine = new Engine(Decoders.Open(model, slots: 1), plan.Tokenizer);
+        return [.. samples.Prompts.Select(p => new ReportSample(p, string.Concat(Continue(p).Select(t => t.Text))))];
+
+        IEnumerable<GenerationToken> Continue(string prompt) => engine.Submit(new GenerationRequest
         {
-            MaxNewTokens = samples.MaxNewTokens,
+            Prompt = [model.Config.BosTokenId, .. plan.Tokenizer.EncodeToIds(prompt)],
             Sampling = new SamplingOptions { Temperature = samples.Temperature, Seed = (ulong)samples.Seed },
-            VocabularySize = plan.Tokenizer.VocabularySize,
-        };
-        int[] ids = [.. plan.Tokenizer.EncodeToIds(prompt)];
-        int[] generated = [.. TextGenerator.Generate(session, ids, options, cancellation)];
-        return plan.Tokenizer.Decode([.. ids, .. generated])[plan.Tokenizer.Decode(ids).Length..];
+            MaxNewTokens = samples.MaxNewTokens,
+        }).Tokens.ToBlockingEnumerable(cancellation);
     }
 }

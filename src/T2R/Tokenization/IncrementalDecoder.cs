@@ -7,12 +7,13 @@ namespace T2R.Tokenization;
 /// cannot become one. All it returned, joined, is what <see cref="SentencePieceTokenizer"/> decodes the whole to.
 /// </summary>
 /// <param name="tokenizer">Whose ids they are.</param>
-public sealed class IncrementalDecoder(SentencePieceTokenizer tokenizer)
+/// <param name="begun">Whether they go on with a text: the space that SentencePiece puts before a text is then none of theirs.</param>
+public sealed class IncrementalDecoder(SentencePieceTokenizer tokenizer, bool begun = false)
 {
     private readonly bool _stripsFirstSpace = tokenizer.Model.Normalizer.AddDummyPrefix || tokenizer.Model.Normalizer.RemoveExtraWhitespaces;
     private readonly byte[] _bytes = new byte[4];
     private int _byteCount;
-    private bool _begun;
+    private bool _begun = begun;
 
     /// <summary>Whether bytes of an incomplete character wait.</summary>
     public bool HasPending => _byteCount > 0;

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using T2R.Checkpoints;
 using T2R.Generation;
+using T2R.Generation.Decoding;
+using T2R.Generation.Serving;
 using T2R.Models;
 using T2R.Ops.GatedSlot;
 using T2R.Tokenization;
@@ -38,11 +40,11 @@ public class StoriesTests
         int[] expected = GreedyIds(folder);
         using var opened = ModelFolder.Open(folder);
         using var model = opened.Load(CPU, ScalarType.Float32);
-        using var session = new DecodingSession(model);
-        var options = new GenerationOptions { Sampling = new SamplingOptions { Temperature = 0 }, MaxNewTokens = expected.Length - 1 };
-        int[] ids = [.. TextGenerator.Generate(session, [], options, TestContext.Current.CancellationToken)];
-        Assert.Equal(expected[1..], ids);
-        Assert.Equal(File.ReadAllText(Path.Combine(folder, "expected_greedy.txt")), TokenizerFolder.Open(folder).Decode(ids) + "\n");
+        using var engine = new Engine(new TensorDecoder(model, slots: 1), TokenizerFolder.Open(folder));
+        var request = new GenerationRequest { Prompt = [1], Sampling = new SamplingOptions { Temperature = 0 }, MaxNewTokens = expected.Length - 1 };
+        GenerationToken[] tokens = [.. engine.Submit(request, TestContext.Current.CancellationToken).Tokens.ToBlockingEnumerable(TestContext.Current.CancellationToken)];
+        Assert.Equal(expected[1..], tokens.Select(t => t.Id));
+        Assert.Equal(File.ReadAllText(Path.Combine(folder, "expected_greedy.txt")), string.Concat(tokens.Select(t => t.Text)) + "\n");
     }
 
     private static int[] GreedyIds(string folder) => JsonSerializer.Deserialize<int[]>(File.ReadAllText(Path.Combine(folder, "greedy_ids.json")))!;

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using T2R.Models;
 
 namespace T2R.Generation.Decoding;
@@ -7,7 +6,6 @@ namespace T2R.Generation.Decoding;
 /// A model that reads several sequences side by side, each in a slot of its own. What a slot's sequence gives does not depend on what the others hold, to the bit. Not
 /// for several threads.
 /// </summary>
-[SuppressMessage("Naming", "CA1716", Justification = "A step is what the field calls it.")]
 public interface IDecoder : IDisposable
 {
     /// <summary>The model's shape.</summary>
@@ -47,10 +45,16 @@ public interface IDecoder : IDisposable
 
     /// <summary>Chooses the token that follows in each of several slots, where the logits are.</summary>
     /// <param name="slots">Of the latest <see cref="Prefill"/> or <see cref="Step"/>.</param>
-    /// <param name="samplers">One a slot.</param>
+    /// <param name="samplers">One a slot; they stay as they are until they are told what was taken (<see cref="Sampler.Accept"/>).</param>
     /// <param name="ids">Receives one id a slot.</param>
     /// <exception cref="UserErrorException">Logits are not finite numbers: the model is damaged, or its dtype overflows.</exception>
-    void Choose(ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids);
+    void Choose(ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids)
+    {
+        for (int i = 0; i < slots.Length; i++)
+        {
+            ids[i] = samplers[i].Next(Logits(slots[i]));
+        }
+    }
 
     /// <summary>A copy, in host memory, of what a slot remembers.</summary>
     /// <param name="slot">Which.</param>

@@ -17,5 +17,26 @@ public sealed record EngineOptions
 
     /// <summary>Adds a sentence for each value out of range.</summary>
     /// <param name="problems">Receives them.</param>
-    public void Validate(Problems problems) => throw new NotImplementedException();
+    public void Validate(Problems problems)
+    {
+        if (MaxQueue < 0)
+        {
+            problems.Add($"The queue is to hold {MaxQueue} requests; expected 0 or more.");
+        }
+
+        if (MaxPromptTokens < 1)
+        {
+            problems.Add($"Prompts may have {MaxPromptTokens} tokens; expected at least 1, or nothing for any number.");
+        }
+
+        if (ReaderBuffer < 1)
+        {
+            problems.Add($"{ReaderBuffer} tokens may wait for their reader; expected at least 1.");
+        }
+
+        if (ReaderPatience <= TimeSpan.Zero)
+        {
+            problems.Add($"A reader is given {ReaderPatience.TotalSeconds} seconds; expected more than 0.");
+        }
+    }
 }

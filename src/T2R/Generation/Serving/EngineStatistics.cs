@@ -4,38 +4,38 @@ namespace T2R.Generation.Serving;
 public sealed record EngineStatistics
 {
     /// <summary>Sequences that have a slot.</summary>
-    public required int Active { get; init; }
+    public int Active { get; init; }
 
     /// <summary>Requests that wait for one.</summary>
-    public required int Waiting { get; init; }
+    public int Waiting { get; init; }
 
     /// <summary>Bytes of the active sequences' states.</summary>
-    public required long StateBytes { get; init; }
+    public long StateBytes { get; init; }
 
     /// <summary>Prompt ids read.</summary>
-    public required long PromptTokens { get; init; }
+    public long PromptTokens { get; init; }
 
     /// <summary>Tokens chosen.</summary>
-    public required long NewTokens { get; init; }
+    public long NewTokens { get; init; }
 
-    /// <summary>Pieces of prompts read.</summary>
-    public required long Prefills { get; init; }
+    /// <summary>Pieces of prompts read at once.</summary>
+    public long Prefills { get; init; }
 
-    /// <summary>Steps of all sequences that were ready.</summary>
-    public required long Steps { get; init; }
+    /// <summary>Steps, each of one token in every sequence that was ready.</summary>
+    public long Steps { get; init; }
 
-    /// <summary>Time in the decoder.</summary>
-    public required TimeSpan Busy { get; init; }
+    /// <summary>Time spent on sequences rather than waiting for some.</summary>
+    public TimeSpan Busy { get; init; }
 
     /// <summary>Requests that ended by themselves.</summary>
-    public required long Finished { get; init; }
+    public long Finished { get; init; }
 
     /// <summary>Requests that were cancelled.</summary>
-    public required long Cancelled { get; init; }
+    public long Cancelled { get; init; }
 
     /// <summary>Requests that the decoder failed.</summary>
-    public required long Failed { get; init; }
+    public long Failed { get; init; }
 
     /// <summary>Requests that found the queue full.</summary>
-    public required long Rejected { get; init; }
+    public long Rejected { get; init; }
 }

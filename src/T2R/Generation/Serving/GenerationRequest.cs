@@ -50,5 +50,39 @@ public sealed record GenerationRequest
 
     /// <summary>Adds a sentence for each value out of range.</summary>
     /// <param name="problems">Receives them.</param>
-    public void Validate(Problems problems) => throw new NotImplementedException();
+    /// <param name="vocabularySize">Ids are below this.</param>
+    public void Validate(Problems problems, int vocabularySize)
+    {
+        Sampling.Validate(problems, vocabularySize);
+        if (Prompt.Count == 0 && From is not { Unread.Count: > 0 })
+        {
+            problems.Add("The prompt has no ids; expected at least one, such as the beginning-of-text id.");
+        }
+
+        int wrong = Prompt.FirstOrDefault(id => (uint)id >= (uint)vocabularySize);
+        if ((uint)wrong >= (uint)vocabularySize)
+        {
+            problems.Add($"The prompt has id {wrong}; ids are 0 to {vocabularySize - 1}.");
+        }
+
+        if (MaxNewTokens < 0)
+        {
+            problems.Add($"The number of new tokens is {MaxNewTokens}; expected 0 or more.");
+        }
+
+        if (LogProbabilities is < 0 or > MaxLogProbabilities)
+        {
+            problems.Add($"Log-probabilities of the {LogProbabilities} likeliest tokens are asked for; expected 0 to {MaxLogProbabilities}.");
+        }
+
+        if (Stops.Count > MaxStops)
+        {
+            problems.Add($"There are {Stops.Count} stop strings; expected at most {MaxStops}.");
+        }
+
+        if (Stops.FirstOrDefault(s => s.Length is 0 or > MaxStopLength) is { } stop)
+        {
+            problems.Add($"A stop string has {stop.Length} characters; expected 1 to {MaxStopLength}.");
+        }
+    }
 }

@@ -1,0 +1,12 @@
+using T2R.Models;
+
+namespace T2R.Generation.Decoding;
+
+/// <summary>Chooses the decoder of a model.</summary>
+public static class Decoders
+{
+    /// <summary>Opens one.</summary>
+    /// <param name="model">The model; borrowed until the decoder is disposed.</param>
+    /// <param name="slots">Sequences at once.</param>
+    public static IDecoder Open(CausalLM model, int slots) => new TensorDecoder(model, slots);
+}
