@@ -97,10 +97,13 @@ public sealed class Sampler
         }
     }
 
+    /// <summary>What is thrown where there is nothing to choose from.</summary>
+    internal static UserErrorException NotFinite() => new("The model's logits are not finite numbers; its weights are damaged, or too large for the dtype: try float32.");
+
     // The largest of numbers one of which is NaN is NaN.
     private static int Likeliest(ReadOnlySpan<float> logits) => TensorPrimitives.Max(logits) is var largest && float.IsFinite(largest)
         ? TokenFilter.FirstAtLeast(logits, largest)
-        : throw new UserErrorException("The model's logits are not finite numbers; its weights are damaged, or too large for the dtype: try float32.");
+        : throw NotFinite();
 
     private void Adjust(Span<float> logits)
     {

@@ -1,12 +1,14 @@
+using System.Runtime.InteropServices;
 using T2R.Interop;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Decode;
 using T2R.Ops.GatedSlot;
 using static TorchSharp.torch;
 
 namespace T2R.Generation.Decoding;
 
-/// <summary>A recurrent model in bf16 on a card: steps by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
+/// <summary>A recurrent model in bf16 on a card: steps and choices by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
 public sealed class CudaDecoder : IDecoder
 {
     private readonly CausalLM _model;
@@ -14,9 +16,10 @@ public sealed class CudaDecoder : IDecoder
     private readonly long[] _lengths;
     private readonly int[] _rows; // of logits, by slot; −1 for none
     private readonly float[] _logits;
+    private readonly Tensor _ids; // chosen
 
     /// <summary>Makes one, and compiles its kernels.</summary>
-    /// <param name="model">In bf16, on the first card; borrowed.</param>
+    /// <param name="model">In bf16, on a card; borrowed.</param>
     /// <param name="slots">Sequences held at once.</param>
     /// <exception cref="NotSupportedException">There are no kernels for it; says why.</exception>
     public CudaDecoder(CausalLM model, int slots)
@@ -31,6 +34,7 @@ public sealed class CudaDecoder : IDecoder
         (_model, _step) = (model, new CudaStep(model, slots));
         (_lengths, _rows, _logits) = (new long[slots], new int[slots], new float[model.Config.VocabularySize]);
         Array.Fill(_rows, -1);
+        _ids = empty([CudaChoose.MostSequences], ScalarType.Int32, model.Device).DetachFromDisposeScope();
     }
 
     /// <inheritdoc />
@@ -111,22 +115,31 @@ public sealed class CudaDecoder : IDecoder
     /// <inheritdoc />
     public ReadOnlySpan<float> Logits(int slot)
     {
-        if (_rows[slot] < 0)
-        {
-            throw new InvalidOperationException($"slot {slot} was not read for lately");
-        }
-
         using var scope = NewDisposeScope();
-        TensorMemory.AsSpan<float>(_step.Logits[_rows[slot]].cpu()).CopyTo(_logits);
+        TensorMemory.AsSpan<float>(_step.Logits[RowOf(slot)].cpu()).CopyTo(_logits);
         return _logits;
     }
 
     /// <inheritdoc />
     public void Choose(ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids)
     {
+        // What needs a text's ids, or ids' biases, is chosen here, from logits that are fetched; all else where they are.
+        var there = new List<int>();
         for (int i = 0; i < slots.Length; i++)
         {
-            ids[i] = samplers[i].Next(Logits(slots[i]));
+            if (samplers[i].Options is { RepetitionPenalty: 1, LogitBias.Count: 0 })
+            {
+                there.Add(i);
+            }
+            else
+            {
+                ids[i] = samplers[i].Next(Logits(slots[i]));
+            }
+        }
+
+        for (int first = 0; first < there.Count; first += CudaChoose.MostSequences)
+        {
+            ChooseThere(CollectionsMarshal.AsSpan(there)[first..Math.Min(first + CudaChoose.MostSequences, there.Count)], slots, samplers, ids);
         }
     }
 
@@ -163,5 +176,40 @@ public sealed class CudaDecoder : IDecoder
     }
 
     /// <inheritdoc />
-    public void Dispose() => _step.Dispose();
+    public void Dispose()
+    {
+        _step.Dispose();
+        _ids.Dispose();
+    }
+
+    private void ChooseThere(ReadOnlySpan<int> which, ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids)
+    {
+        using var scope = NewDisposeScope();
+        Span<CudaChoose.Choice> choices = stackalloc CudaChoose.Choice[which.Length];
+        int vocabulary = Config.VocabularySize;
+        for (int i = 0; i < which.Length; i++)
+        {
+            var sampler = samplers[which[i]];
+            vocabulary = Math.Min(vocabulary, sampler.VocabularySize);
+            choices[i] = new CudaChoose.Choice
+            {
+                Seed = sampler.Options.Seed,
+                Draw = sampler.Draws,
+                Temperature = sampler.Options.Temperature,
+                TopP = sampler.Options.TopP,
+                MinP = sampler.Options.MinP,
+                TopK = sampler.Options.TopK ?? 0,
+                Row = RowOf(slots[which[i]]),
+            };
+        }
+
+        CudaChoose.Run(_step.Logits, vocabulary, choices, _ids);
+        var chosen = TensorMemory.AsSpan<int>(_ids.cpu());
+        for (int i = 0; i < which.Length; i++)
+        {
+            ids[which[i]] = chosen[i] >= 0 ? chosen[i] : throw Sampler.NotFinite();
+        }
+    }
+
+    private int RowOf(int slot) => _rows[slot] >= 0 ? _rows[slot] : throw new InvalidOperationException($"slot {slot} was not read for lately");
 }

@@ -13,19 +13,21 @@ namespace T2R.Generation.Decoding;
 internal sealed class CudaStep : IDisposable
 {
     private readonly List<Tensor> _memory = [];
+    private readonly int _mostSequences; // of a launch
     private readonly DecodeArguments.EmbedArguments _embed;
     private readonly Layer[] _layers;
     private readonly DecodeKernels _wideKernels; // of what is not quantised
     private readonly DecodeArguments.ProjectArguments _head;
 
     /// <summary>Takes the memory and compiles the kernels.</summary>
-    /// <param name="model">In bf16 on the first card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
+    /// <param name="model">In bf16 on a card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
     /// <param name="slots">Sequences whose states are held.</param>
     public CudaStep(CausalLM model, int slots)
     {
         var config = model.Config;
-        int most = Math.Min(slots, DecodeArguments.MostSequences), hidden = config.HiddenSize;
         var mixers = config.Mixers.Cast<GatedSlotAttentionConfig>().ToList();
+        _mostSequences = mixers.Min(m => KernelsOf(model, m).MostSequences);
+        int most = Math.Min(slots, _mostSequences), hidden = config.HiddenSize;
         var x = Take([most, hidden], ScalarType.Float32);
         var normed = Take([most, hidden], ScalarType.BFloat16);
         var squares = Take([most, hidden / 16], ScalarType.Float32);
@@ -36,7 +38,7 @@ internal sealed class CudaStep : IDisposable
         Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
         var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-        _wideKernels = KernelsOf(mixers[0]);
+        _wideKernels = KernelsOf(model, mixers[0]);
         _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
         _layers = [.. mixers.Select(LayerOf)];
         _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
@@ -71,7 +73,7 @@ internal sealed class CudaStep : IDisposable
                 Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
             };
             return new Layer(
-                KernelsOf(mixer),
+                KernelsOf(model, mixer),
                 keys,
                 values,
                 Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
@@ -112,9 +114,10 @@ internal sealed class CudaStep : IDisposable
     {
         var config = model.Config;
         return !config.IsRecurrent ? "some of its layers are not recurrent"
-            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on the first card"
-            : CudaUnits.Lack ?? Shapes(config).Select(s => s is (var rows, var depth) ? DecodeKernels.UnfitProduct(rows, depth) : null).FirstOrDefault(s => s is not null)
-            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => DecodeKernels.Unfit(m.HeadDim, m.Slots, m.Heads / m.KeyValueHeads)).FirstOrDefault(s => s is not null);
+            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on a card"
+            : CudaUnits.Lack(model.HeadWeight.device_index)
+            ?? Shapes(config).Select(s => s is (var rows, var depth) ? DecodeKernels.UnfitProduct(rows, depth) : null).FirstOrDefault(s => s is not null)
+            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => DecodeKernels.Unfit(m.HeadDim, m.Slots, m.Heads / m.KeyValueHeads) ?? KernelsOf(model, m).Lack).FirstOrDefault(s => s is not null);
     }
 
     /// <summary>Reads a token of each of several sequences.</summary>
@@ -122,9 +125,9 @@ internal sealed class CudaStep : IDisposable
     /// <param name="ids">Their tokens.</param>
     public void Run(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
     {
-        for (int first = 0; first < slots.Length; first += DecodeArguments.MostSequences)
+        for (int first = 0; first < slots.Length; first += _mostSequences)
         {
-            int count = Math.Min(DecodeArguments.MostSequences, slots.Length - first);
+            int count = Math.Min(_mostSequences, slots.Length - first);
             RunSome(slots.Slice(first, count), ids.Slice(first, count), first);
         }
     }
@@ -150,7 +153,8 @@ internal sealed class CudaStep : IDisposable
         return new DecodeArguments.ProjectArguments { Stack = stack, Inputs = CudaUnits.Address(inputs), Depth = depth, Rows = stack.Rows };
     }
 
-    private static DecodeKernels KernelsOf(GatedSlotAttentionConfig mixer) => DecodeKernels.Of(mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
+    private static DecodeKernels KernelsOf(CausalLM model, GatedSlotAttentionConfig mixer) =>
+        DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));
 
