@@ -31,17 +31,6 @@ inline unsigned __float_as_uint(float x) { unsigned y; memcpy(&y, &x, 4); return
 inline int min(int a, int b) { return a < b ? a : b; }
 inline int max(int a, int b) { return a > b ? a : b; }
 inline unsigned atomicMax(unsigned* at, unsigned x) { unsigned old = *at; *at = old < x ? x : old; return old; }
-inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector)
-{
-    uint64_t bytes = (uint64_t)y << 32 | x;
-    unsigned z = 0;
-    for (int i = 0; i < 4; i++)
-    {
-        z |= (unsigned)(bytes >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
-    }
-
-    return z;
-}
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }
