@@ -1,0 +1,63 @@
+using T2R.Interop;
+using static TorchSharp.torch;
+
+namespace T2R.Ops.Rows;
+
+/// <summary>A matrix of weights <c>[O, I]</c> where it lies in memory, in its own format.</summary>
+/// <param name="rows">O.</param>
+/// <param name="columns">I.</param>
+internal abstract class WeightMatrix(int rows, int columns)
+{
+    /// <summary>O.</summary>
+    internal int Rows => rows;
+
+    /// <summary>I.</summary>
+    internal int Columns => columns;
+
+    /// <summary>Whether there is a format for a tensor.</summary>
+    /// <param name="tensor">Any.</param>
+    internal static bool Takes(Tensor tensor) =>
+        tensor.device_type == TorchSharp.DeviceType.CPU && tensor.is_contiguous() && tensor.dtype is ScalarType.Float32 or ScalarType.BFloat16;
+
+    /// <summary>A tensor's numbers, in place: the tensor must not be disposed meanwhile.</summary>
+    /// <param name="tensor">fp32 or bf16, <c>[O, I]</c>, contiguous on the CPU.</param>
+    internal static WeightMatrix Of(Tensor tensor)
+    {
+        var (rows, columns) = ((int)tensor.shape[0], (int)tensor.shape[1]);
+        return tensor.dtype == ScalarType.BFloat16
+            ? new BFloat16Matrix(TensorMemory.AsMemory<ushort>(tensor), rows, columns)
+            : new Float32Matrix(TensorMemory.AsMemory<float>(tensor), rows, columns);
+    }
+
+    /// <summary>Multiplies inputs by rows of it.</summary>
+    /// <param name="product">The inputs and the results.</param>
+    /// <param name="first">The first row.</param>
+    /// <param name="end">The row after the last.</param>
+    internal abstract void Multiply(RowProduct product, int first, int end);
+
+    /// <summary>One of its rows in fp32.</summary>
+    /// <param name="index">Which.</param>
+    /// <param name="row">Receives it, <c>[I]</c>.</param>
+    internal abstract void Read(int index, Span<float> row);
+
+    private sealed class Float32Matrix(ReadOnlyMemory<float> weights, int rows, int columns) : WeightMatrix(rows, columns)
+    {
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(new Float32Format(weights.Span), first, end);
+
+        internal override void Read(int index, Span<float> row) => weights.Span.Slice(index * Columns, Columns).CopyTo(row);
+    }
+
+    private sealed class BFloat16Matrix(ReadOnlyMemory<ushort> weights, int rows, int columns) : WeightMatrix(rows, columns)
+    {
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(new BFloat16Format(weights.Span), first, end);
+
+        internal override void Read(int index, Span<float> row)
+        {
+            var format = new BFloat16Format(weights.Span);
+            for (int i = 0; i < row.Length; i++)
+            {
+                row[i] = format.At(((nint)index * Columns) + i);
+            }
+        }
+    }
+}
