@@ -1,6 +1,6 @@
 using System.Diagnostics;
+using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
 using T2R.Generation;
 using T2R.Generation.Decoding;
 using T2R.Interop;
@@ -89,16 +89,21 @@ internal static class DecodingMeasure
         return Seconds(() => Array.ForEach(weights, w => Sum(TensorMemory.Bytes(w))));
     }
 
+    // In four streams, as a product reads four rows.
     private static ulong Sum(ReadOnlySpan<byte> bytes)
     {
-        var lanes = MemoryMarshal.Cast<byte, Vector512<ulong>>(bytes);
-        Vector512<ulong> a = default, b = default;
-        for (int i = 0; i + 1 < lanes.Length; i += 2)
+        var vectors = MemoryMarshal.Cast<byte, Vector<ulong>>(bytes);
+        int quarter = vectors.Length / 4;
+        var (p, q, r, s) = (vectors[..quarter], vectors.Slice(quarter, quarter), vectors.Slice(2 * quarter, quarter), vectors.Slice(3 * quarter, quarter));
+        Vector<ulong> a = default, b = default, c = default, d = default;
+        for (int i = 0; i < quarter; i++)
         {
-            a += lanes[i];
-            b += lanes[i + 1];
+            a += p[i];
+            b += q[i];
+            c += r[i];
+            d += s[i];
         }
 
-        return (a + b)[0];
+        return (a + b + c + d)[0];
     }
 }

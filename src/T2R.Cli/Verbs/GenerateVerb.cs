@@ -4,6 +4,7 @@ using System.Text;
 using T2R.Generation;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Tokenization;
 using static TorchSharp.torch;
 
@@ -57,10 +58,11 @@ internal static class GenerateVerb
             string? text = problems.Try(() => Prompt(parsed.GetValue(prompt), parsed.GetValue(promptFile)));
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
+            QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
             problems.ThrowIfAny();
-            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
             Run(loaded, tokenizer!, text!, options, parsed.GetValue(verbose) || !Console.IsErrorRedirected, stop);
         });
         return verb;

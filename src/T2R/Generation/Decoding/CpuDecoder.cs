@@ -66,7 +66,7 @@ public sealed class CpuDecoder : IDecoder
     /// <inheritdoc />
     public int PrefillLength => CpuWorkspace.Rows;
 
-    /// <summary>Whether it can read a model: recurrent in every layer, matrices fp32 or bf16 and norms fp32 on the CPU, no adapters.</summary>
+    /// <summary>Whether it can read a model: recurrent in every layer, matrices fp32, bf16 or in few bits and norms fp32 on the CPU, no adapters.</summary>
     /// <param name="model">Any.</param>
     public static bool Takes(CausalLM model) =>
         model.Config.IsRecurrent && model.Config.Lora is null

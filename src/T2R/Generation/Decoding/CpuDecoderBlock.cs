@@ -39,7 +39,8 @@ internal sealed class CpuDecoderBlock
         (_normMixer, _mix, _normOutput, _normMlp, _gate) = (NormMixer, Mix, NormOutput, NormMlp, Gate);
 
         ReadOnlyMemory<float> Norm(string name) => TensorMemory.AsMemory<float>(model.Weights[WeightLayout.OfBlock(index, name)]);
-        JoinedProduct Product(params string[] names) => new(rows.Loop, [.. names.Select(n => WeightMatrix.Of(model.Weights[WeightLayout.OfBlock(index, n)]))]);
+        JoinedProduct Product(params string[] names) => new(rows.Loop, [.. names.Select(n => Matrix(WeightLayout.OfBlock(index, n)))]);
+        WeightMatrix Matrix(string name) => model.Weights.Quantized(name) is { } quantized ? WeightMatrix.Of(quantized) : WeightMatrix.Of(model.Weights[name]);
     }
 
     /// <summary>The sizes of a layer's recurrence.</summary>
@@ -101,21 +102,31 @@ internal sealed class CpuDecoderBlock
 
     private Span<float> State(int slot, int head) => _states[slot].AsSpan(_stateStart + (head * _sizes.StateLength), _sizes.StateLength);
 
-    private void NormMixer(int row) => RowMaps.RmsNorm(_rows.Stream.Row(row), _mixerNorm.Span, _epsilon, _rows.Normed.Row(row));
+    private void NormMixer(int row)
+    {
+        RowMaps.RmsNorm(_rows.Stream.Row(row), _mixerNorm.Span, _epsilon, _rows.Normed.Row(row));
+        _read.Prepare(_rows.Normed.Row(row));
+    }
 
-    private void NormMlp(int row) => RowMaps.RmsNorm(_rows.Stream.Row(row), _mlpNorm.Span, _epsilon, _rows.Normed.Row(row));
+    private void NormMlp(int row)
+    {
+        RowMaps.RmsNorm(_rows.Stream.Row(row), _mlpNorm.Span, _epsilon, _rows.Normed.Row(row));
+        _gateAndUp.Prepare(_rows.Normed.Row(row));
+    }
 
     private void NormOutput(int row)
     {
         var mixed = _rows.Mixed.Row(row)[.._mixer.QuerySize];
         RowMaps.Silu(mixed, mixed);
         RowMaps.RmsNorm(mixed, _outputNorm.Span, GatedSlotAttentionConfig.OutputNormEpsilon, mixed);
+        _output.Prepare(mixed);
     }
 
     private void Gate(int row)
     {
         var wide = _rows.Wide.Row(row);
         RowMaps.SiluTimes(wide[.._intermediate], wide[_intermediate..]);
+        _down.Prepare(wide[.._intermediate]);
     }
 
     // One key-value head of one sequence.

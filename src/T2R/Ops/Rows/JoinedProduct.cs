@@ -15,14 +15,21 @@ internal sealed class JoinedProduct
 
     /// <summary>Matrices of one width.</summary>
     /// <param name="loop">Runs it.</param>
-    /// <param name="matrices">Each <c>[O, I]</c>, of the same I.</param>
+    /// <param name="matrices">Each <c>[O, I]</c>, of the same I and format.</param>
     internal JoinedProduct(SharedLoop loop, params WeightMatrix[] matrices) => (_loop, _matrices, _multiply) = (loop, matrices, Multiply);
 
-    /// <summary>Columns of the result.</summary>
-    internal int Width => _matrices.Sum(m => m.Rows);
+    /// <summary>Puts a row of inputs into the order that the matrices read.</summary>
+    /// <param name="row">The row, <c>[I]</c>.</param>
+    internal void Prepare(Span<float> row)
+    {
+        if (_matrices[0].ReadsTurned)
+        {
+            Int4Format.Turn(row);
+        }
+    }
 
     /// <summary>Multiplies.</summary>
-    /// <param name="x">The inputs.</param>
+    /// <param name="x">The inputs, prepared.</param>
     /// <param name="xFirst">The first row of them.</param>
     /// <param name="count">How many rows; unless it is 1, the next multiple of four is overwritten in y.</param>
     /// <param name="y">Receives the results.</param>

@@ -1,4 +1,5 @@
 using T2R.Interop;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Ops.Rows;
@@ -29,6 +30,19 @@ internal abstract class WeightMatrix(int rows, int columns)
             : new Float32Matrix(TensorMemory.AsMemory<float>(tensor), rows, columns);
     }
 
+    /// <summary>Codes and scales, in place: the weight must not be disposed meanwhile.</summary>
+    /// <param name="weight">On the CPU.</param>
+    internal static WeightMatrix Of(QuantizedWeight weight)
+    {
+        var (rows, columns, scales) = ((int)weight.Rows, (int)weight.Columns, TensorMemory.AsMemory<ushort>(weight.Scales));
+        return weight.Format == QuantizedFormat.EightBit
+            ? new Int8Matrix(TensorMemory.AsMemory<sbyte>(weight.Codes), scales, rows, columns)
+            : new Int4Matrix(TensorMemory.AsMemory<byte>(weight.Codes), scales, rows, columns);
+    }
+
+    /// <summary>Whether it reads rows of inputs in the order that <see cref="Int4Format.Turn"/> gives them.</summary>
+    internal virtual bool ReadsTurned => false;
+
     /// <summary>Multiplies inputs by rows of it.</summary>
     /// <param name="product">The inputs and the results.</param>
     /// <param name="first">The first row.</param>
@@ -40,24 +54,50 @@ internal abstract class WeightMatrix(int rows, int columns)
     /// <param name="row">Receives it, <c>[I]</c>.</param>
     internal abstract void Read(int index, Span<float> row);
 
+    private static void Read<TFormat>(TFormat format, nint place, Span<float> row)
+        where TFormat : struct, IWeightFormat, allows ref struct
+    {
+        for (int i = 0; i < row.Length; i++)
+        {
+            row[i] = format.At(place + i);
+        }
+    }
+
     private sealed class Float32Matrix(ReadOnlyMemory<float> weights, int rows, int columns) : WeightMatrix(rows, columns)
     {
-        internal override void Multiply(RowProduct product, int first, int end) => product.Run(new Float32Format(weights.Span), first, end);
+        private Float32Format Format => new(weights.Span);
 
-        internal override void Read(int index, Span<float> row) => weights.Span.Slice(index * Columns, Columns).CopyTo(row);
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(Format, first, end);
+
+        internal override void Read(int index, Span<float> row) => Read(Format, (nint)index * Columns, row);
     }
 
     private sealed class BFloat16Matrix(ReadOnlyMemory<ushort> weights, int rows, int columns) : WeightMatrix(rows, columns)
     {
-        internal override void Multiply(RowProduct product, int first, int end) => product.Run(new BFloat16Format(weights.Span), first, end);
+        private BFloat16Format Format => new(weights.Span);
 
-        internal override void Read(int index, Span<float> row)
-        {
-            var format = new BFloat16Format(weights.Span);
-            for (int i = 0; i < row.Length; i++)
-            {
-                row[i] = format.At(((nint)index * Columns) + i);
-            }
-        }
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(Format, first, end);
+
+        internal override void Read(int index, Span<float> row) => Read(Format, (nint)index * Columns, row);
+    }
+
+    private sealed class Int8Matrix(ReadOnlyMemory<sbyte> codes, ReadOnlyMemory<ushort> scales, int rows, int columns) : WeightMatrix(rows, columns)
+    {
+        private Int8Format Format => new(codes.Span, scales.Span);
+
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(Format, first, end);
+
+        internal override void Read(int index, Span<float> row) => Read(Format, (nint)index * Columns, row);
+    }
+
+    private sealed class Int4Matrix(ReadOnlyMemory<byte> codes, ReadOnlyMemory<ushort> scales, int rows, int columns) : WeightMatrix(rows, columns)
+    {
+        private Int4Format Format => new(codes.Span, scales.Span);
+
+        internal override bool ReadsTurned => true;
+
+        internal override void Multiply(RowProduct product, int first, int end) => product.Run(Format, first, end);
+
+        internal override void Read(int index, Span<float> row) => Read(Format, (nint)index * Columns, row);
     }
 }

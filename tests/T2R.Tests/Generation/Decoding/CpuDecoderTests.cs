@@ -2,6 +2,7 @@ using T2R.Generation;
 using T2R.Generation.Decoding;
 using T2R.Models;
 using T2R.Ops.GatedSlot;
+using T2R.Ops.Quantized;
 using T2R.Tests.Checkpoints;
 using T2R.Tests.Interop;
 using T2R.Tests.Models;
@@ -16,6 +17,9 @@ public sealed class CpuDecoderTests : IDisposable
 
     // Wide enough for its head and its MLP to be shared out among threads even for one token.
     private static readonly TinyShape Large = new() { HybridLayers = [], Hidden = 256, Heads = 8, HeadDim = 32, Slots = 32, Intermediate = 4096, Vocabulary = 5000, Layers = 2, Tied = true };
+
+    // Whole groups of 64 in every matrix.
+    private static readonly TinyShape Grouped = new() { HybridLayers = [], Hidden = 64, HeadDim = 16, Slots = 16, Intermediate = 192 };
 
     private readonly TemporaryFolder _folder = new();
 
@@ -72,13 +76,30 @@ public sealed class CpuDecoderTests : IDisposable
     }
 
     [Theory]
-    [InlineData(false, 1)]
-    [InlineData(true, 1)]
-    [InlineData(true, 2)]
-    public void A_sequence_has_the_same_bits_alone_as_among_others(bool large, int threads)
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void Weights_in_few_bits_give_the_logits_that_tensors_give(string format)
+    {
+        var (plain, model) = Load(Grouped, ScalarType.Float32, QuantizedFormat.Parse(format));
+        using var _ = model;
+        using var decoder = new CpuDecoder(model, 1);
+        int[] ids = Ids(plain, 70);
+        float[] actual = [.. ids.SelectMany(id => Step(decoder, 0, id))];
+        using var expected = AllLogits.Of(model, tensor([.. ids.Select(id => (long)id)], [1, ids.Length]), GatedSlotForm.Chunk, cancellation: TestContext.Current.CancellationToken);
+        float[] tensors = [.. expected.data<float>()];
+        Assert.Equal(0, tensors.Zip(actual, (e, a) => Math.Abs(e - a)).Max(), 1e-4 * tensors.Max(Math.Abs));
+    }
+
+    [Theory]
+    [InlineData("small", null, 1)]
+    [InlineData("grouped", "int8", 1)]
+    [InlineData("grouped", "int4", 1)]
+    [InlineData("large", null, 1)]
+    [InlineData("large", "int4", 2)]
+    public void A_sequence_has_the_same_bits_alone_as_among_others(string shape, string? format, int threads)
     {
         const int Slots = 70;
-        var (plain, model) = Load(large ? Large : Small);
+        var (plain, model) = Load(shape switch { "large" => Large, "grouped" => Grouped, _ => Small }, ScalarType.Float32, format is null ? null : QuantizedFormat.Parse(format));
         using var _ = model;
         using var alone = new CpuDecoder(model, 1);
         float[][] expected = [.. Ids(plain, 12).Select(id => Step(alone, 0, id))];
@@ -254,12 +275,12 @@ public sealed class CpuDecoderTests : IDisposable
         Assert.All(expected.Zip(actual), p => Assert.Equal(p.First, p.Second, 1e-5f * largest));
     }
 
-    private (TinyModel Plain, CausalLM Model) Load(TinyShape shape, ScalarType dtype = ScalarType.Float32)
+    private (TinyModel Plain, CausalLM Model) Load(TinyShape shape, ScalarType dtype = ScalarType.Float32, QuantizedFormat? quantization = null)
     {
         var plain = new TinyModel(shape);
         string path = _folder[Guid.NewGuid().ToString("N")];
         plain.Save(path);
         using var folder = ModelFolder.Open(path);
-        return (plain, folder.Load(CPU, dtype));
+        return (plain, folder.Load(CPU, dtype, quantization));
     }
 }
