@@ -24,6 +24,7 @@ internal static class CommandLine
             ConvertVerb.Create(),
             TrainVerb.Create(),
             ExportVerb.Create(),
+            QuantizeVerb.Create(),
             PlotVerb.Create(),
             InspectVerb.Create(),
             MakeRandomVerb.Create(),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using TorchSharp;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Tokenization;
 using static TorchSharp.torch;
 
@@ -14,12 +15,18 @@ internal sealed class ModelOptions
     private readonly Option<string> _device = new("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
     private readonly Option<string> _dtype = new("--dtype") { Description = $"What weights and products are computed in: {string.Join(", ", DtypeName.ShortNames)}.", DefaultValueFactory = _ => "fp32", HelpName = "DTYPE" };
 
+    private readonly Option<string?> _quantize = new("--quantize")
+    {
+        Description = $"Hold the blocks' matrices in {string.Join(" or ", QuantizedFormat.All)}, rounded now; embedding and head stay in --dtype. Recurrent models alone.", HelpName = "FORMAT",
+    };
+
     /// <summary>Adds the argument and the options to a verb.</summary>
     public void AddTo(Command verb)
     {
         verb.Arguments.Add(_folder);
         verb.Options.Add(_device);
         verb.Options.Add(_dtype);
+        verb.Options.Add(_quantize);
     }
 
     /// <summary>The folder, as the user wrote it.</summary>
@@ -38,7 +45,7 @@ internal sealed class ModelOptions
     }
 
     /// <summary>Loads the weights and closes the folder, whose mapped files would go on counting as this process's memory; says what will run without kernels.</summary>
-    public static CausalLM Load(ModelFolder folder, Device device, ScalarType dtype)
+    public static CausalLM Load(ModelFolder folder, Device device, ScalarType dtype, QuantizedFormat? quantization = null)
     {
         foreach (string sentence in MissingKernels.On(folder.Config, dtype, device))
         {
@@ -47,7 +54,7 @@ internal sealed class ModelOptions
 
         using (folder)
         {
-            return folder.Load(device, dtype);
+            return folder.Load(device, dtype, quantization);
         }
     }
 
@@ -99,4 +106,8 @@ internal sealed class ModelOptions
         problems.Try<object>(() => dtype = DtypeName.Parse(parsed.GetRequiredValue(_dtype)));
         return dtype;
     }
+
+    /// <summary>What the blocks' matrices are to be held in; null for what the folder holds, or with a problem.</summary>
+    public QuantizedFormat? Quantization(ParseResult parsed, Problems problems) =>
+        parsed.GetValue(_quantize) is { } name ? problems.Try(() => QuantizedFormat.Parse(name)) : null;
 }

@@ -19,6 +19,9 @@ switch (args)
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;
+    case ["decoding", var folder, var dtype]:
+        DecodingMeasure.Run(folder, T2R.Models.DtypeName.Parse(dtype));
+        break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
         break;

@@ -68,7 +68,7 @@ internal sealed record FolderReport
             VocabularySize = config.VocabularySize,
             TiedHead = config.TieWordEmbeddings,
             Parameters = WeightLayout.Of(config).GroupBy(Part).ToDictionary(g => g.Key, g => g.Sum(s => s.Count)),
-            Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => DtypeName.Of(d))],
+            Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => d == config.Quantization?.CodeDtype ? config.Quantization.Name : DtypeName.Of(d))],
             WeightBytes = folder.TotalBytes,
             WeightFiles = [.. Directory.EnumerateFiles(folder.Path, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order(StringComparer.Ordinal)],
             Tokenizer = TokenizerOf(folder.Path),

@@ -4,7 +4,7 @@ using T2R.Data;
 using T2R.Evaluation;
 using T2R.Models;
 using T2R.Ops.GatedSlot;
-using T2R.Tokenization;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Cli.Verbs;
@@ -14,10 +14,7 @@ internal static class EvalVerb
     public static Command Create()
     {
         var model = new ModelOptions();
-        var data = new Option<string>("--data") { Description = "Text: .txt, .jsonl, with .zst if compressed; or token ids: .u16.", Required = true, HelpName = "FILE" };
-        var windows = new Option<int?>("--windows") { Description = "How many windows from the beginning; without it all.", HelpName = "N" };
-        var windowLength = new Option<int>("--window-length") { Description = "Tokens in a window; each predicts one less.", DefaultValueFactory = _ => 1024, HelpName = "T" };
-        var batchSize = new Option<int>("--batch-size") { Description = "Windows computed side by side.", DefaultValueFactory = _ => 8, HelpName = "B" };
+        var text = new WindowOptions(required: true);
         var form = new Option<GatedSlotForm>("--form")
         {
             Description = "chunk: all tokens of a window at once. recurrent: one after another with a state, as in decoding.",
@@ -33,10 +30,12 @@ internal static class EvalVerb
             [
                 "t2r eval out/gsa --data valid.txt",
                 "t2r eval out/gsa --data valid.jsonl.zst --windows 64 --form recurrent --json",
+                "t2r eval out/gsa --data valid.txt --quantize int4",
             ],
         };
         model.AddTo(verb);
-        foreach (Option option in new Option[] { data, windows, windowLength, batchSize, form, reset, json })
+        text.AddTo(verb);
+        foreach (Option option in new Option[] { form, reset, json })
         {
             verb.Options.Add(option);
         }
@@ -44,27 +43,22 @@ internal static class EvalVerb
         verb.Does((parsed, stop) =>
         {
             var problems = new Problems();
-            AtLeast(parsed.GetValue(windows) ?? 1, 1, "--windows", problems);
-            AtLeast(parsed.GetValue(windowLength), 2, "--window-length", problems);
-            AtLeast(parsed.GetValue(batchSize), 1, "--batch-size", problems);
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
+            QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             using var progress = new ProgressReporter();
-            string path = parsed.GetRequiredValue(data);
-            Func<TokenStream>? read = problems.Try(() => Reader(path, folder, progress, stop));
+            Func<PackedWindows>? read = text.Find(parsed, folder, progress, problems, stop);
             problems.ThrowIfAny();
 
-            TokenStream stream = read!();
-            CheckIds(stream, folder!.Config, path);
-            var packed = new PackedWindows(stream, parsed.GetValue(windowLength), seed: 0);
-            int count = Math.Min(parsed.GetValue(windows) ?? int.MaxValue, packed.Count);
-            using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value);
+            PackedWindows windows = read!();
+            int count = text.Count(parsed, windows);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
             long began = Stopwatch.GetTimestamp();
             Perplexity perplexity = parsed.GetValue(form) == GatedSlotForm.Recurrent
-                ? RecurrentPerplexity.Of(loaded, packed, count, parsed.GetValue(batchSize), parsed.GetValue(reset), progress, stop)
-                : Perplexity.Of(loaded, Report(packed.Sequential(count, parsed.GetValue(batchSize), device), count, progress, stop), parsed.GetValue(reset));
-            Show(perplexity, count, packed.WindowLength, Stopwatch.GetElapsedTime(began), parsed.GetValue(json));
+                ? RecurrentPerplexity.Of(loaded, windows, count, text.BatchSize(parsed), parsed.GetValue(reset), progress, stop)
+                : text.Measure(parsed, loaded, windows, parsed.GetValue(reset), progress, stop);
+            Show(perplexity, count, windows.WindowLength, Stopwatch.GetElapsedTime(began), parsed.GetValue(json));
         });
         return verb;
     }
@@ -78,52 +72,6 @@ internal static class EvalVerb
         else
         {
             Screen.Print($"perplexity {perplexity.Value:0.00} over {perplexity.Predictions:N0} predictions, {windows:N0} windows of {windowLength:N0} tokens, {Quantity.Duration(time)}");
-        }
-    }
-
-    private static void AtLeast(int given, int least, string option, Problems problems)
-    {
-        if (given < least)
-        {
-            problems.Add($"{option} is {given}; expected at least {least}.");
-        }
-    }
-
-    // Finds the data and what it needs; reading may take long and comes after every check.
-    private static Func<TokenStream> Reader(string path, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
-    {
-        int begin = folder?.Config.BosTokenId ?? 0;
-        if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
-        {
-            TokenStream ids = TokenStream.FromFile(path, begin);
-            return () => ids;
-        }
-
-        ICorpus corpus = CorpusReader.Open([path]);
-        SentencePieceTokenizer? tokenizer = folder is null ? null : ModelOptions.OpenTokenizer(folder);
-        return () => TokenStream.Build(corpus, tokenizer!, begin, progress, cancellation: stop);
-    }
-
-    private static void CheckIds(TokenStream stream, ModelConfig config, string path)
-    {
-        for (long i = 0; i < stream.Count; i++)
-        {
-            if (stream[i] >= config.VocabularySize)
-            {
-                throw new UserErrorException($"{path}: id {stream[i]} at position {i}; the model has {config.VocabularySize} (vocab_size): the ids are of another tokenizer.");
-            }
-        }
-    }
-
-    private static IEnumerable<Batch> Report(IEnumerable<Batch> batches, int windows, ProgressReporter progress, CancellationToken stop)
-    {
-        long done = 0;
-        foreach (Batch batch in batches)
-        {
-            stop.ThrowIfCancellationRequested();
-            long count = batch.Ids.shape[0];
-            yield return batch;
-            progress.Report(new StageProgress("eval", done += count, windows, "windows"));
         }
     }
 }

@@ -5,6 +5,7 @@ using T2R.Generation.Decoding;
 using T2R.Generation.Serving;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Tokenization;
 using static TorchSharp.torch;
 
@@ -70,6 +71,7 @@ internal static class GenerateVerb
             string? text = problems.Try(() => Prompt(parsed.GetValue(prompt), parsed.GetValue(promptFile)));
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
+            QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
             string? fingerprint = folder?.Fingerprint();
@@ -77,7 +79,7 @@ internal static class GenerateVerb
             SequenceState? from = folder is { Config.IsRecurrent: true } && parsed.GetValue(loadState) is { } load ? problems.Try(() => StateFile.Read(load, folder.Config, fingerprint!)) : null;
             problems.ThrowIfAny();
             int[] ids = [.. from is null ? [folder!.Config.BosTokenId] : Array.Empty<int>(), .. tokenizer!.EncodeToIds(text!)];
-            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
             using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint);
             request = request with { Prompt = ids, From = from };
             GenerationResult result = Run(engine, request, stop);

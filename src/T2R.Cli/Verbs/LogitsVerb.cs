@@ -3,6 +3,7 @@ using T2R.Checkpoints;
 using T2R.Generation;
 using T2R.Models;
 using T2R.Ops.GatedSlot;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Cli.Verbs;
@@ -40,10 +41,11 @@ internal static class LogitsVerb
             var problems = new Problems();
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
+            QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             using Tensor? ids_BT = problems.Try(() => ReadIds(parsed.GetRequiredValue(ids), folder?.Config.VocabularySize));
             problems.ThrowIfAny();
-            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
             using var progress = new ProgressReporter();
             Write(parsed.GetRequiredValue(output), () => AllLogits.Of(loaded, ids_BT!, parsed.GetValue(form), progress, stop));
         });

@@ -1,3 +1,4 @@
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Conversion;
@@ -7,6 +8,9 @@ public sealed record ExportOptions
 {
     /// <summary>dtype of every tensor written, norms included, as the peer does it.</summary>
     public ScalarType Dtype { get; init; } = ScalarType.Float32;
+
+    /// <summary>What the blocks' matrices are stored in instead; null for <see cref="Dtype"/>.</summary>
+    public QuantizedFormat? Quantization { get; init; }
 
     /// <summary>The folder training started from: its tokenizer, generation_config.json and conversion.json go along; null for none.</summary>
     public string? Origin { get; init; }

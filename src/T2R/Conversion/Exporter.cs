@@ -24,7 +24,7 @@ public static class Exporter
     /// <param name="options">What goes along.</param>
     /// <param name="progress">Told of the bytes written.</param>
     /// <param name="cancellation">Heeded between tensors; nothing is left then.</param>
-    /// <exception cref="UserErrorException">The folder exists and must not, or cannot, be replaced.</exception>
+    /// <exception cref="UserErrorException">The folder exists and must not, or cannot, be replaced; or the model cannot be in few bits.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public static void Export(
@@ -36,6 +36,12 @@ public static class Exporter
         CancellationToken cancellation = default)
     {
         using var gradients = no_grad();
+        config = config with { Quantization = options.Quantization };
+        if (config.Quantization is { } quantization && QuantizedModel.WhyNot(config) is { } reason)
+        {
+            throw new UserErrorException($"{outFolder}: the model cannot be stored in {quantization}: {reason}.");
+        }
+
         var conversion = options.Origin is { } origin ? ConversionRecord.Find(origin) : null;
         using var writer = new FolderWriter(outFolder, options.Replace, config, _ => options.Dtype, options.Origin, flush: true);
         foreach (var spec in WeightLayout.Of(config))

@@ -7,6 +7,7 @@ using T2R.Mixers;
 using T2R.Models;
 using T2R.Models.Mistral;
 using T2R.Models.Recurrent;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Conversion;
@@ -34,7 +35,7 @@ public sealed class FolderWriter : IDisposable
     /// <param name="path">The folder to make.</param>
     /// <param name="replace">Whether a model's folder that is there already is replaced.</param>
     /// <param name="config">The model.</param>
-    /// <param name="dtype">What each weight is stored in.</param>
+    /// <param name="dtype">What each weight is stored in, unless the model is to be in few bits and it is a block's matrix.</param>
     /// <param name="companions">A folder whose tokenizer and generation_config.json are copied; null for none.</param>
     /// <param name="flush">Whether to wait for the disk in the end: see <see cref="StagedFolder"/>.</param>
     /// <exception cref="UserErrorException">The folder exists and must not, or cannot, be replaced.</exception>
@@ -48,7 +49,7 @@ public sealed class FolderWriter : IDisposable
         _folder = new StagedFolder(path, replace, flush);
         try
         {
-            _weights = new CheckpointWriter(_folder, [.. WeightLayout.Of(config).Select(s => new TensorSpec(_names.Theirs(s.Name), dtype(s), s.Shape))]);
+            _weights = new CheckpointWriter(_folder, [.. WeightLayout.Of(config).SelectMany(Tensors)]);
             WriteText(ConfigFile, Json(recurrent ? GatedSlotFormat.WriteConfig(config, stored) : MistralFormat.WriteConfig(config, stored)));
             CopyCompanions(companions);
         }
@@ -85,14 +86,25 @@ public sealed class FolderWriter : IDisposable
     /// <param name="spec">The weight.</param>
     public string NameOf(WeightSpec spec) => _names.Theirs(spec.Name);
 
-    /// <summary>Writes a weight, rounded to its stored dtype if it is of another; best in the layout's order.</summary>
+    /// <summary>Writes a weight, rounded to its stored dtype, or codes, if it is of another; best in the layout's order.</summary>
     /// <param name="spec">Which weight.</param>
     /// <param name="tensor">Its value, on any device; a mapped view of the stored dtype goes to the disk without a copy.</param>
+    /// <exception cref="UserErrorException">It is to be codes, and a number in it is not finite.</exception>
     public void Write(WeightSpec spec, Tensor tensor)
     {
         using var scope = NewDisposeScope();
-        _weights.Write(NameOf(spec), tensor.to(_dtype(spec)));
-        WrittenBytes += spec.Count * DtypeName.Bytes(_dtype(spec));
+        if (Quantization(spec) is { } quantization)
+        {
+            using var quantized = Quantizer.Quantize(tensor, quantization, NameOf(spec));
+            _weights.Write(NameOf(spec), quantized.Codes);
+            _weights.Write(NameOf(spec) + QuantizedFormat.ScaleSuffix, quantized.Scales);
+        }
+        else
+        {
+            _weights.Write(NameOf(spec), tensor.to(_dtype(spec)));
+        }
+
+        WrittenBytes += Tensors(spec).Sum(t => t.ByteCount);
     }
 
     /// <summary>Writes a weight that is made on the spot, in pieces, each drawn and written by one of libtorch's CPU threads.</summary>
@@ -167,6 +179,17 @@ public sealed class FolderWriter : IDisposable
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
         return Directory.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
     }
+
+    private QuantizedFormat? Quantization(WeightSpec spec) => spec.IsProjection ? _config.Quantization : null;
+
+    // What a weight is stored as.
+    private IEnumerable<TensorSpec> Tensors(WeightSpec spec) => Quantization(spec) is not { } quantization
+        ? [new TensorSpec(NameOf(spec), _dtype(spec), spec.Shape)]
+        :
+        [
+            new TensorSpec(NameOf(spec), quantization.CodeDtype, quantization.CodeShape(spec.Shape[0], spec.Shape[1])),
+            new TensorSpec(NameOf(spec) + QuantizedFormat.ScaleSuffix, ScalarType.BFloat16, QuantizedFormat.ScaleShape(spec.Shape[0], spec.Shape[1])),
+        ];
 
     private static string Json(JsonObject json) => json.ToJsonString(JsonStyle) + "\n";
 

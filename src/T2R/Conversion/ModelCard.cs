@@ -1,6 +1,7 @@
 using System.Text;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Conversion;
@@ -90,7 +91,9 @@ public sealed record ModelCard
         }
 
         Row("vocabulary", Count(Config.VocabularySize));
-        Row("dtype", DtypeName.Of(Dtype));
+        Row("dtype", Config.Quantization is { } quantization
+            ? $"{quantization} with a bfloat16 scale for every {QuantizedFormat.GroupLength} weights in the blocks' matrices, {DtypeName.Of(Dtype)} in embedding, head and norms"
+            : DtypeName.Of(Dtype));
         Row("state of one sequence", $"{Count(StateSize.Bytes(Config, 1000, bytes))} bytes after 1,000 tokens, {Count(StateSize.Bytes(Config, 16000, bytes))} after 16,000");
         if (Recurrent.Count > 0)
         {
@@ -161,6 +164,8 @@ public sealed record ModelCard
             t2r generate {{Name}} --prompt "Once upon a time" --max-new-tokens 100
             ```
 
+            """);
+        text.Append(Config.Quantization is not null ? "Its quantised weights are stored in T2R's own way, which no other program reads.\n" : $$"""
             In Python the folder loads as `{{architecture}}` {{where}}:
 
             ```python

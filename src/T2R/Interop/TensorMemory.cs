@@ -54,6 +54,11 @@ public static unsafe class TensorMemory
         return new Span<T>((void*)DataPointer(tensor), (int)tensor.numel());
     }
 
+    /// <summary>The elements of a contiguous CPU tensor in place, to be kept: the checks are made once. The tensor must not be disposed meanwhile.</summary>
+    /// <inheritdoc cref="AsSpan{T}" />
+    public static Memory<T> AsMemory<T>(Tensor tensor)
+        where T : unmanaged => new TensorElements<T>(tensor).Memory;
+
     /// <summary>The bytes of a contiguous CPU tensor in place, whatever its dtype. Valid while the tensor lives: keep a reference to it.</summary>
     /// <param name="tensor">Of any shape, at most 2 GiB.</param>
     /// <exception cref="ArgumentException">The tensor is not on the CPU or not contiguous.</exception>

@@ -42,5 +42,5 @@ public sealed class GatedSlotAttention(
 
     /// <inheritdoc />
     public IMixerState CreateState(long batch) =>
-        new GatedSlotLayerState(batch, config, q_proj.Weight.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, q_proj.Weight.device);
+        new GatedSlotLayerState(batch, config, g_norm.dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32, g_norm.device);
 }

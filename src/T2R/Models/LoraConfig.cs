@@ -24,9 +24,7 @@ public sealed record LoraConfig(int Rank, double Alpha, ImmutableArray<string> T
     /// <summary>Whether a weight could have an adapter: the projections that a transformer's blocks come with.</summary>
     /// <param name="spec">The weight.</param>
     public static bool CanAdapt(WeightSpec spec) =>
-        spec.Name.StartsWith("blocks.", StringComparison.Ordinal)
-        && spec.Name.EndsWith("_proj.weight", StringComparison.Ordinal)
-        && !spec.Name.EndsWith(".f_proj.weight", StringComparison.Ordinal);
+        spec.IsProjection && !spec.Name.EndsWith(".f_proj.weight", StringComparison.Ordinal);
 
     /// <summary>Whether a name is that of an adapter's own weight.</summary>
     /// <param name="name">T2R's name.</param>

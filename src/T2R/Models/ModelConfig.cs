@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using T2R.Mixers;
+using T2R.Ops.Quantized;
 
 namespace T2R.Models;
 
@@ -29,6 +30,9 @@ public sealed record ModelConfig
 
     /// <summary>Adapters beside its projections while it is trained; null for none. No folder format has them: they are merged when a model is written.</summary>
     public LoraConfig? Lora { get; init; }
+
+    /// <summary>What the blocks' matrices are held in, for a model that is only run; null for plain numbers.</summary>
+    public QuantizedFormat? Quantization { get; init; }
 
     /// <summary>Id that begins a text.</summary>
     public int BosTokenId { get; init; } = 1;

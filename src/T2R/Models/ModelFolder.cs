@@ -1,5 +1,6 @@
 using T2R.Checkpoints;
 using T2R.Interop;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -79,8 +80,14 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>A weight as it is stored: a CPU tensor over the mapped file, good while this folder is open.</summary>
     /// <param name="spec">Which weight.</param>
+    /// <exception cref="UserErrorException">It is in few bits.</exception>
     public Tensor View(WeightSpec spec)
     {
+        if (IsQuantized(spec))
+        {
+            throw new UserErrorException($"{Path}: holds {Config.Quantization} weights, which can be run and nothing else; take the folder that they were made of.");
+        }
+
         var stored = _stored[spec.Name];
         var whole = _checkpoint.View(stored.TensorName);
         if (stored.Rows is not { } rows)
@@ -100,31 +107,70 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>Loads the weights; to a card by several threads through pinned buffers, as fast as disk and bus allow.</summary>
     /// <param name="device">Where to.</param>
-    /// <param name="dtype">Of the matrices; norms are fp32, or fp64 with fp64 matrices.</param>
+    /// <param name="dtype">Of the plain matrices; norms are fp32, or fp64 with fp64 matrices.</param>
+    /// <param name="quantization">What the blocks' matrices are held in; null for what they are stored in: numbers of <paramref name="dtype"/>, or few bits already.</param>
+    /// <exception cref="UserErrorException">They cannot be held so.</exception>
     /// <exception cref="IOException">The disk fails.</exception>
-    public CausalLM Load(Device device, ScalarType dtype)
+    public CausalLM Load(Device device, ScalarType dtype, QuantizedFormat? quantization = null)
     {
+        var config = Config with { Quantization = quantization ?? Config.Quantization };
+        RefuseOther(config);
         var normDtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
         if (device.type == TorchSharp.DeviceType.CPU)
         {
-            return new CausalLM(Config, new WeightSet(Config, spec =>
-            {
-                using var view = View(spec);
-                return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
-            }));
+            return new CausalLM(config, new WeightSet(
+                config,
+                spec =>
+                {
+                    using var view = View(spec);
+                    return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
+                },
+                spec => Quantized(spec, config.Quantization!)));
         }
 
-        var weights = new WeightSet(Config, spec => empty([.. spec.Shape], spec.IsNorm ? normDtype : dtype, device));
+        var weights = new WeightSet(config, spec => empty([.. spec.Shape], spec.IsNorm ? normDtype : dtype, device), spec =>
+        {
+            using var weight = Quantized(spec, config.Quantization!);
+            return weight.ToCard(device);
+        });
         try
         {
             Read(weights);
-            return new CausalLM(Config, weights);
+            return new CausalLM(config, weights);
         }
         catch
         {
             weights.Dispose();
             throw;
         }
+    }
+
+    private bool IsQuantized(WeightSpec spec) => Config.Quantization is not null && spec.IsProjection;
+
+    private void RefuseOther(ModelConfig config)
+    {
+        if (Config.Quantization is { } stored && config.Quantization != stored)
+        {
+            throw new UserErrorException($"{Path}: holds {stored} weights already, of which {config.Quantization} cannot be made; take the folder that they were made of.");
+        }
+
+        if (config.Quantization is { } wanted && QuantizedModel.WhyNot(config) is { } reason)
+        {
+            throw new UserErrorException($"{Path}: cannot be held in {wanted}: {reason}.");
+        }
+    }
+
+    // A matrix in few bits, on the CPU: as it is stored, or made of what is stored.
+    private QuantizedWeight Quantized(WeightSpec spec, QuantizedFormat format)
+    {
+        using var scope = NewDisposeScope();
+        if (!IsQuantized(spec))
+        {
+            return Quantizer.Quantize(View(spec), format, $"{Path}: {spec.Name}");
+        }
+
+        string codes = Format.Names.Theirs(spec.Name);
+        return new QuantizedWeight(format, _checkpoint.View(codes).clone(), _checkpoint.View(codes + QuantizedFormat.ScaleSuffix).clone());
     }
 
     // In the files' order, for the disk's sake.

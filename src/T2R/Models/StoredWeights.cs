@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
 using T2R.Checkpoints;
+using T2R.Ops.Quantized;
+using static TorchSharp.torch;
 
 namespace T2R.Models;
 
@@ -15,6 +18,11 @@ internal static class StoredWeights
         foreach (var entry in checkpoint.Entries.Values)
         {
             string? ours = format.Names.Ours(entry.Name);
+            if (config.Quantization is not null && IsScale(entry.Name, format, layout))
+            {
+                continue;
+            }
+
             if (ours is not null && layout.ContainsKey(ours))
             {
                 if (!stored.TryAdd(ours, new StoredWeight(entry.Name)))
@@ -35,10 +43,41 @@ internal static class StoredWeights
                 SplitFusedGate(spec, stored, checkpoint);
             }
 
-            Check(spec, stored, format, checkpoint, problems);
+            if (config.Quantization is { } quantization && spec.IsProjection)
+            {
+                CheckQuantized(quantization, spec, format, checkpoint, problems);
+            }
+            else
+            {
+                Check(spec, stored, format, checkpoint, problems);
+            }
         }
 
         return stored;
+    }
+
+    private static bool IsScale(string name, IFolderFormat format, Dictionary<string, WeightSpec> layout) =>
+        name.EndsWith(QuantizedFormat.ScaleSuffix, StringComparison.Ordinal)
+        && format.Names.Ours(name[..^QuantizedFormat.ScaleSuffix.Length]) is { } ours && layout.TryGetValue(ours, out var spec) && spec.IsProjection;
+
+    private static void CheckQuantized(QuantizedFormat quantization, WeightSpec spec, IFolderFormat format, CheckpointFolder checkpoint, Problems problems)
+    {
+        string codes = format.Names.Theirs(spec.Name);
+        Check(codes, quantization.CodeDtype, quantization.CodeShape(spec.Shape[0], spec.Shape[1]));
+        Check(codes + QuantizedFormat.ScaleSuffix, ScalarType.BFloat16, QuantizedFormat.ScaleShape(spec.Shape[0], spec.Shape[1]));
+
+        void Check(string name, ScalarType dtype, ImmutableArray<long> shape)
+        {
+            if (!checkpoint.Entries.TryGetValue(name, out var entry))
+            {
+                problems.Add($"{checkpoint.Path}: tensor '{name}' is missing, expected {dtype} [{string.Join(", ", shape)}] by quantization_config.");
+            }
+            else if (entry.Dtype != dtype || !entry.Shape.SequenceEqual(shape))
+            {
+                problems.Add(
+                    $"{checkpoint.FileOf(name)}: tensor '{name}' is {entry.Dtype} [{string.Join(", ", entry.Shape)}], expected {dtype} [{string.Join(", ", shape)}] by quantization_config.");
+            }
+        }
     }
 
     // Older GSA files stack gate over up, [2·I, D], and have no up_proj.
@@ -69,7 +108,7 @@ internal static class StoredWeights
                 $"{checkpoint.FileOf(entry.Name)}: tensor '{entry.Name}' has shape [{string.Join(", ", entry.Shape)}], expected [{string.Join(", ", spec.Shape)}] by config.json.");
         }
 
-        if (entry.Dtype is not (TorchSharp.torch.ScalarType.Float32 or TorchSharp.torch.ScalarType.BFloat16 or TorchSharp.torch.ScalarType.Float16 or TorchSharp.torch.ScalarType.Float64))
+        if (entry.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
         {
             problems.Add($"{checkpoint.FileOf(entry.Name)}: tensor '{entry.Name}' holds {entry.Dtype}; expected floating-point weights.");
         }

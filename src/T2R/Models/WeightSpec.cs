@@ -12,4 +12,7 @@ public sealed record WeightSpec(string Name, ImmutableArray<long> Shape)
 
     /// <summary>Whether it is a norm's weight: kept in fp32, never decayed.</summary>
     public bool IsNorm => Shape.Length == 1;
+
+    /// <summary>Whether it is a matrix of a block.</summary>
+    public bool IsProjection => Name.StartsWith("blocks.", StringComparison.Ordinal) && Name.EndsWith("_proj.weight", StringComparison.Ordinal);
 }

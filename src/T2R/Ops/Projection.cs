@@ -1,4 +1,5 @@
 using T2R.Ops.Fp8;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Ops;
@@ -6,15 +7,26 @@ namespace T2R.Ops;
 /// <summary>
 /// A weight that maps inputs linearly, with or without a low-rank adapter beside it (Hu et al., LoRA, ICLR 2022): y = x Wᵀ + σ (x Aᵀ) Bᵀ.
 /// </summary>
-/// <param name="weight">W, <c>[O, I]</c>.</param>
-/// <param name="adapter">A <c>[r, I]</c>, B <c>[O, r]</c> and σ; null for none.</param>
-public sealed class Projection(Tensor weight, (Tensor A, Tensor B, double Scale)? adapter = null)
+public sealed class Projection
 {
-    /// <summary>W, <c>[O, I]</c>.</summary>
-    public Tensor Weight => weight;
+    private readonly Func<Tensor> _weight;
+    private readonly (Tensor A, Tensor B, double Scale)? _adapter;
+
+    /// <summary>A plain one.</summary>
+    /// <param name="weight">W, <c>[O, I]</c>.</param>
+    /// <param name="adapter">A <c>[r, I]</c>, B <c>[O, r]</c> and σ; null for none.</param>
+    public Projection(Tensor weight, (Tensor A, Tensor B, double Scale)? adapter = null) => (_weight, _adapter) = (() => weight, adapter);
+
+    /// <summary>One whose weight is in few bits: they become numbers whenever it is applied, and never learn.</summary>
+    /// <param name="weight">W, <c>[O, I]</c>.</param>
+    /// <param name="dtype">Of its inputs.</param>
+    public Projection(QuantizedWeight weight, ScalarType dtype) => _weight = () => weight.Dequantize(dtype);
+
+    /// <summary>W, <c>[O, I]</c>; of one in few bits a copy that belongs to the current dispose scope.</summary>
+    public Tensor Weight => _weight();
 
     /// <summary>Whether an adapter stands beside it.</summary>
-    public bool HasAdapter => adapter is not null;
+    public bool HasAdapter => _adapter is not null;
 
     /// <summary>Maps <c>[…, I]</c> to <c>[…, O]</c>.</summary>
     /// <param name="x">In the weight's dtype.</param>
@@ -39,7 +51,7 @@ public sealed class Projection(Tensor weight, (Tensor A, Tensor B, double Scale)
     // y and what the adapter adds to it.
     private Tensor WithAdapter(Tensor x, Tensor y)
     {
-        if (adapter is not var (a, b, scale))
+        if (_adapter is not var (a, b, scale))
         {
             return y;
         }

@@ -141,6 +141,11 @@ public sealed class RecipePlan : IDisposable
         if (config is not null)
         {
             recipe.Training.Check(config, problems);
+            if (config.Quantization is { } quantization)
+            {
+                problems.Add($"model.source holds {quantization} weights, which can be run and nothing else; name the folder that they were made of.");
+            }
+
             if (tokenizer is not null && tokenizer.VocabularySize > config.VocabularySize)
             {
                 problems.Add($"the tokenizer has {tokenizer.VocabularySize} pieces and the model's vocabulary {config.VocabularySize}; they do not belong together.");

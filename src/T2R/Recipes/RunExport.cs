@@ -1,5 +1,6 @@
 using T2R.Conversion;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Training;
 using static TorchSharp.torch;
 
@@ -12,6 +13,7 @@ public static class RunExport
     /// <param name="runFolder">The run's folder.</param>
     /// <param name="outFolder">The folder to make.</param>
     /// <param name="dtype">Type of the exported weights; null means the recipe's.</param>
+    /// <param name="quantization">What the blocks' matrices are stored in instead; null for that type.</param>
     /// <param name="replace">Whether a model's folder that is there already is replaced.</param>
     /// <param name="warn">Hears of damaged checkpoints that were passed over.</param>
     /// <param name="progress">Told of the bytes written.</param>
@@ -19,7 +21,7 @@ public static class RunExport
     /// <returns>What was exported.</returns>
     /// <exception cref="UserErrorException">It is not a run's folder, has no checkpoint, or the target must not be replaced, or a weight that the run does not train is not there any more.</exception>
     public static ExportedRun Newest(
-        string runFolder, string outFolder, string? dtype, bool replace, Action<string> warn, IProgress<StageProgress>? progress, CancellationToken cancellation)
+        string runFolder, string outFolder, string? dtype, QuantizedFormat? quantization, bool replace, Action<string> warn, IProgress<StageProgress>? progress, CancellationToken cancellation)
     {
         var record = RunRecord.Load(runFolder);
         var config = record.ReadShape(runFolder);
@@ -31,6 +33,7 @@ public static class RunExport
         Exporter.Export(config, Merged, outFolder, new ExportOptions
         {
             Dtype = DtypeName.Parse(stored),
+            Quantization = quantization,
             Origin = record.Companions,
             Trained = trained,
             Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),

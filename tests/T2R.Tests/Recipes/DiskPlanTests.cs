@@ -63,7 +63,7 @@ public class DiskPlanTests
         Assert.Equal([1, 2, 3, 4, 5, 6], again.Steps.Select(s => s.Step));
         Assert.Empty(RunFolder.Checkpoints(world["none"]));
         Assert.Equal(File.ReadAllBytes(world["kept/export/model.safetensors"]), File.ReadAllBytes(world["none/export/model.safetensors"]));
-        Assert.Contains("keep one (training.keep_last)", Assert.Throws<UserErrorException>(() => RunExport.Newest(world["none"], world["model"], null, replace: false, Assert.Fail, null, Cancellation)).Message);
+        Assert.Contains("keep one (training.keep_last)", Assert.Throws<UserErrorException>(() => RunExport.Newest(world["none"], world["model"], null, null, replace: false, Assert.Fail, null, Cancellation)).Message);
     }
 
     [Fact]

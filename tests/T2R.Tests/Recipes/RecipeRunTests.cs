@@ -54,7 +54,7 @@ public class RecipeRunTests
         string[] lora = ["training.lora={rank: 2, alpha: 64, targets: [blocks.*.mixer.*_proj.weight]}", "training.optimizer.learning_rate=0.05", $"training.groups=[{{pattern: '{frozen}', frozen: true}}]"];
         var report = world.Run("run", null, Cancellation, lora);
         Assert.InRange(report.Rows[3].Perplexity / report.Rows[2].Perplexity, 0.999, 1.001);
-        RunExport.Newest(world["run"], world["again"], dtype: null, replace: false, _ => { }, progress: null, Cancellation);
+        RunExport.Newest(world["run"], world["again"], dtype: null, quantization: null, replace: false, _ => { }, progress: null, Cancellation);
         Assert.Equal(ExportedWeights(world, "run"), File.ReadAllBytes(world["again/model.safetensors"]));
         Assert.NotEqual(File.ReadAllBytes(world["run/converted/model.safetensors"]), ExportedWeights(world, "run"));
     }
@@ -156,7 +156,7 @@ public class RecipeRunTests
         Assert.Throws<OperationCanceledException>(() => world.Run("run", watch, stop.Token, converts ? [] : world.FromRandomWeights));
         Directory.Move(world["run"], world["moved"]);
         using var scope = NewDisposeScope();
-        var made = RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
+        var made = RunExport.Newest(world["moved"], world["model"], null, null, replace: false, Assert.Fail, null, Cancellation);
         Assert.EndsWith("step-00000001", made.Checkpoint, StringComparison.Ordinal);
         Assert.Equal((1, 6, 64L, false), (made.Trained.Done, made.Trained.Planned, made.Trained.Tokens, made.Trained.IsAll));
         Assert.Contains("**Not finished: step 1 of 6**, 64 tokens;", File.ReadAllText(world["model/README.md"]), StringComparison.Ordinal);
@@ -181,7 +181,7 @@ public class RecipeRunTests
         ];
         world.Run("run", cancellation: Cancellation, overrides: overrides);
         Directory.Move(world["run"], world["moved"]);
-        RunExport.Newest(world["moved"], world["model"], null, replace: false, Assert.Fail, null, Cancellation);
+        RunExport.Newest(world["moved"], world["model"], null, null, replace: false, Assert.Fail, null, Cancellation);
         Assert.Equal(ExportedWeights(world, "moved"), File.ReadAllBytes(world["model/model.safetensors"]));
 
         // Far smaller than the model: no frozen matrix is in it.
@@ -205,7 +205,7 @@ public class RecipeRunTests
 
         void Refuses(string expected)
         {
-            var error = Assert.Throws<UserErrorException>(() => RunExport.Newest(world["run"], world["model"], null, replace: false, Assert.Fail, null, Cancellation));
+            var error = Assert.Throws<UserErrorException>(() => RunExport.Newest(world["run"], world["model"], null, null, replace: false, Assert.Fail, null, Cancellation));
             Assert.Contains(world["teacher"], error.Message, StringComparison.Ordinal);
             Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         }
@@ -221,7 +221,7 @@ public class RecipeRunTests
         Assert.Contains("not the record of a run", Refusal(world["run"]));
 
         string Refusal(string run) =>
-            Assert.Throws<UserErrorException>(() => RunExport.Newest(run, world["out"], null, replace: false, Assert.Fail, null, Cancellation)).Message;
+            Assert.Throws<UserErrorException>(() => RunExport.Newest(run, world["out"], null, null, replace: false, Assert.Fail, null, Cancellation)).Message;
     }
 
     [Fact]

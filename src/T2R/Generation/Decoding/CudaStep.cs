@@ -38,7 +38,7 @@ internal sealed class CudaStep : IDisposable
         Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
         var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-        _wideKernels = KernelsOf(model, mixers[0]);
+        _wideKernels = DecodeKernels.Of(model.HeadWeight.device_index, mixers[0].HeadDim, mixers[0].Slots, mixers[0].Heads / mixers[0].KeyValueHeads, bits: 16);
         _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
         _layers = [.. mixers.Select(LayerOf)];
         _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
@@ -89,7 +89,10 @@ internal sealed class CudaStep : IDisposable
                 var weights = new DecodeWeight[names.Length];
                 for (int n = 0; n < names.Length; n++)
                 {
-                    weights[n] = Weight(OfBlock(names[n]));
+                    string name = WeightLayout.OfBlock(i, names[n]);
+                    weights[n] = model.Weights.Quantized(name) is { } quantized
+                        ? new DecodeWeight(CudaUnits.Address(quantized.Codes), CudaUnits.Address(quantized.Scales), checked((int)quantized.Rows))
+                        : Weight(model.Weights[name]);
                 }
 
                 return Products(inputs, depth, weights);
@@ -154,7 +157,7 @@ internal sealed class CudaStep : IDisposable
     }
 
     private static DecodeKernels KernelsOf(CausalLM model, GatedSlotAttentionConfig mixer) =>
-        DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
+        DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));
 

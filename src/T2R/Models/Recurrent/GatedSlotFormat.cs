@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json.Nodes;
 using T2R.Checkpoints;
 using T2R.Mixers;
+using T2R.Ops.Quantized;
 
 namespace T2R.Models.Recurrent;
 
@@ -11,6 +12,8 @@ namespace T2R.Models.Recurrent;
 /// </summary>
 public sealed class GatedSlotFormat : IFolderFormat
 {
+    private const string QuantizationMethod = "t2r";
+
     /// <inheritdoc />
     public string Name => "GSA";
 
@@ -70,7 +73,13 @@ public sealed class GatedSlotFormat : IFolderFormat
             BosTokenId = json.Id("bos_token_id", 1),
             EosTokenId = json.Id("eos_token_id", 2),
             Mixers = Mixers(json, Math.Max(layers, 0), hidden, slots),
+            Quantization = Quantization(json),
         };
+        if (!problems.Any && config.Quantization is not null && QuantizedModel.WhyNot(config) is { } reason)
+        {
+            json.Refuse("quantization_config", $"cannot be: {reason}.");
+        }
+
         return problems.Any ? null : config;
     }
 
@@ -109,6 +118,11 @@ public sealed class GatedSlotFormat : IFolderFormat
             ["attn"] = null,
             ["torch_dtype"] = dtype,
         };
+        if (config.Quantization is { } quantization)
+        {
+            json["quantization_config"] = new JsonObject { ["quant_method"] = QuantizationMethod, ["bits"] = quantization.Bits, ["group_size"] = QuantizedFormat.GroupLength };
+        }
+
         int[] kept = [.. SoftmaxLayers(config)];
         if (kept.Length > 0)
         {
@@ -140,6 +154,36 @@ public sealed class GatedSlotFormat : IFolderFormat
 
     /// <summary>Which layers keep softmax attention.</summary>
     public static IEnumerable<int> SoftmaxLayers(ModelConfig config) => Enumerable.Range(0, config.Layers).Where(i => config.Mixers[i] is SoftmaxAttentionConfig);
+
+    // Of T2R's own files: no other program reads them, nor T2R another's.
+    private static QuantizedFormat? Quantization(ConfigJson json)
+    {
+        if (json.Nested("quantization_config") is not { } quantization)
+        {
+            return null;
+        }
+
+        string method = quantization.Text("quant_method");
+        if (method != QuantizationMethod)
+        {
+            quantization.Refuse("quant_method", $"is \"{method}\", which T2R does not support; it reads its own files, \"{QuantizationMethod}\", and makes them of plain weights: t2r quantize.");
+            return null;
+        }
+
+        int bits = quantization.Count("bits"), group = quantization.Count("group_size");
+        if (group != QuantizedFormat.GroupLength)
+        {
+            quantization.Refuse("group_size", $"is {group}, expected {QuantizedFormat.GroupLength}.");
+        }
+
+        var format = QuantizedFormat.All.FirstOrDefault(f => f.Bits == bits);
+        if (format is null)
+        {
+            quantization.Refuse("bits", $"is {bits}, expected {string.Join(" or ", QuantizedFormat.All.Select(f => f.Bits))}.");
+        }
+
+        return format;
+    }
 
     private static ImmutableArray<MixerConfig> Mixers(ConfigJson json, int layers, int hidden, GatedSlotAttentionConfig slots)
     {

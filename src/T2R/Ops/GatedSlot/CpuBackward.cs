@@ -27,41 +27,42 @@ internal sealed class CpuBackward(CpuInputs inputs, CpuResults saved, Tensor out
     private readonly CpuSizes _z = inputs.Sizes;
 
     /// <summary>Computes one pair of a sequence and a key-value head.</summary>
-    internal void Run(int item)
+    internal void Run(int index)
     {
-        var block = new CpuBlock(inputs, item);
+        var item = new CpuItem(inputs, index);
+        var block = new CpuBlock(_z);
         var x = new Scratch(_z);
         int keys = _z.PaddedKey * _z.PaddedSlots;
         float[] state = new float[_z.StateLength];
-        var states = TensorMemory.AsSpan<float>(saved.States!).Slice(item * (_z.Blocks + 1) * _z.StateLength, (_z.Blocks + 1) * _z.StateLength);
-        CpuState.Pack(final.Keys, item, state, _z.KeyDim, _z.Slots, _z.PaddedSlots);
-        CpuState.Pack(final.Values, item, state.AsSpan(keys), _z.Slots, _z.ValueDim, _z.PaddedValue);
+        var states = TensorMemory.AsSpan<float>(saved.States!).Slice(index * (_z.Blocks + 1) * _z.StateLength, (_z.Blocks + 1) * _z.StateLength);
+        CpuState.Pack(final.Keys, index, state, _z.KeyDim, _z.Slots, _z.PaddedSlots);
+        CpuState.Pack(final.Values, index, state.AsSpan(keys), _z.Slots, _z.ValueDim, _z.PaddedValue);
         CpuState.Transpose(state.AsSpan(0, keys), x.KeyGradient_MK, _z.PaddedKey, _z.PaddedSlots);
         CpuState.Transpose(state.AsSpan(keys), x.ValueGradient_VM, _z.PaddedSlots, _z.PaddedValue);
         for (int i = _z.Blocks - 1; i >= 0; i--)
         {
             int first = i * CpuSizes.BlockLength;
             var before = states.Slice(i * _z.StateLength, _z.StateLength);
-            block.Load(i);
-            block.Pack(saved.Probabilities!, first, _z.Groups, _z.Slots, x.P, _z.PaddedSlots);
-            block.Pack(output, first, _z.Groups, _z.ValueDim, x.Do, _z.PaddedValue);
+            item.Load(block, i);
+            item.Pack(saved.Probabilities!, first, block.Count, _z.Groups, _z.Slots, x.P, _z.PaddedSlots);
+            item.Pack(output, first, block.Count, _z.Groups, _z.ValueDim, x.Do, _z.PaddedValue);
             CpuState.Transpose(before[..keys], x.Keys_MK, _z.PaddedKey, _z.PaddedSlots);
             CpuState.Transpose(before[keys..], x.Values_VM, _z.PaddedSlots, _z.PaddedValue);
             x.Clear();
             ThroughValues(block, x);
             ThroughSoftmax(block.Count, x);
             ThroughKeys(block, x);
-            block.Unpack(x.Dq, _z.PaddedKey, results.Queries, first, _z.Groups, _z.KeyDim);
-            block.Unpack(x.Dk, _z.PaddedKey, results.Keys, first, 1, _z.KeyDim);
-            block.Unpack(x.Dv, _z.PaddedValue, results.Values, first, 1, _z.ValueDim);
-            block.Unpack(x.Ds, _z.PaddedSlots, results.Write, first, 1, _z.Slots);
-            block.Unpack(x.Dg, _z.PaddedSlots, results.LogForget, first, 1, _z.Slots);
+            item.Unpack(x.Dq, _z.PaddedKey, results.Queries, first, block.Count, _z.Groups, _z.KeyDim);
+            item.Unpack(x.Dk, _z.PaddedKey, results.Keys, first, block.Count, 1, _z.KeyDim);
+            item.Unpack(x.Dv, _z.PaddedValue, results.Values, first, block.Count, 1, _z.ValueDim);
+            item.Unpack(x.Ds, _z.PaddedSlots, results.Write, first, block.Count, 1, _z.Slots);
+            item.Unpack(x.Dg, _z.PaddedSlots, results.LogForget, first, block.Count, 1, _z.Slots);
         }
 
         CpuState.Transpose(x.KeyGradient_MK, state.AsSpan(0, keys), _z.PaddedSlots, _z.PaddedKey);
         CpuState.Transpose(x.ValueGradient_VM, state.AsSpan(keys), _z.PaddedValue, _z.PaddedSlots);
-        CpuState.Unpack(state, results.Initial.Keys, item, _z.KeyDim, _z.Slots, _z.PaddedSlots);
-        CpuState.Unpack(state.AsSpan(keys), results.Initial.Values, item, _z.Slots, _z.ValueDim, _z.PaddedValue);
+        CpuState.Unpack(state, results.Initial.Keys, index, _z.KeyDim, _z.Slots, _z.PaddedSlots);
+        CpuState.Unpack(state.AsSpan(keys), results.Initial.Values, index, _z.Slots, _z.ValueDim, _z.PaddedValue);
     }
 
     /// <summary>Through o = p Hv and Hv's recurrence: rows are value dimensions, lanes are slots.</summary>

@@ -1,0 +1,115 @@
+using System.CommandLine;
+using T2R.Data;
+using T2R.Evaluation;
+using T2R.Models;
+using T2R.Tokenization;
+
+namespace T2R.Cli;
+
+/// <summary>Which text a verb measures a model on, and how it is cut: the same options wherever a perplexity is measured.</summary>
+/// <param name="required">Whether there must be a text.</param>
+internal sealed class WindowOptions(bool required)
+{
+    private readonly Option<string?> _data = new("--data") { Description = "Text: .txt, .jsonl, with .zst if compressed; or token ids: .u16.", Required = required, HelpName = "FILE" };
+    private readonly Option<int?> _windows = new("--windows") { Description = "How many windows from the beginning; without it all.", HelpName = "N" };
+    private readonly Option<int> _windowLength = new("--window-length") { Description = "Tokens in a window; each predicts one less.", DefaultValueFactory = _ => 1024, HelpName = "T" };
+    private readonly Option<int> _batchSize = new("--batch-size") { Description = "Windows computed side by side.", DefaultValueFactory = _ => 8, HelpName = "B" };
+
+    /// <summary>Adds the options to a verb.</summary>
+    public void AddTo(Command verb)
+    {
+        foreach (Option option in (Option[])[_data, _windows, _windowLength, _batchSize])
+        {
+            verb.Options.Add(option);
+        }
+    }
+
+    /// <summary>The text's path; null when none is given.</summary>
+    public string? Path(ParseResult parsed) => parsed.GetValue(_data);
+
+    /// <summary>Windows computed side by side.</summary>
+    public int BatchSize(ParseResult parsed) => parsed.GetValue(_batchSize);
+
+    /// <summary>How many of a text's windows are measured.</summary>
+    public int Count(ParseResult parsed, PackedWindows windows) => Math.Min(parsed.GetValue(_windows) ?? int.MaxValue, windows.Count);
+
+    /// <summary>Checks the options, and finds the text and what it needs; reading may take long and comes after every check.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="folder">The model; null when it could not be opened.</param>
+    /// <param name="progress">Hears of the reading.</param>
+    /// <param name="problems">Receives what is wrong.</param>
+    /// <param name="stop">Stops the reading.</param>
+    /// <returns>Reads the text; null with a problem, or when no text is given.</returns>
+    public Func<PackedWindows>? Find(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop)
+    {
+        AtLeast(parsed.GetValue(_windows) ?? 1, 1, _windows.Name, problems);
+        AtLeast(parsed.GetValue(_windowLength), 2, _windowLength.Name, problems);
+        AtLeast(parsed.GetValue(_batchSize), 1, _batchSize.Name, problems);
+        if (Path(parsed) is not { } path || problems.Try(() => Reader(path, folder, progress, stop)) is not { } read)
+        {
+            return null;
+        }
+
+        return () =>
+        {
+            TokenStream stream = read();
+            CheckIds(stream, folder!.Config, path);
+            return new PackedWindows(stream, parsed.GetValue(_windowLength), seed: 0);
+        };
+    }
+
+    /// <summary>Measures a model in the chunk form.</summary>
+    /// <param name="parsed">The command line.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="windows">The text.</param>
+    /// <param name="resets">Whether states and attention begin anew at documents inside a window.</param>
+    /// <param name="progress">Hears of the windows.</param>
+    /// <param name="stop">Stops between batches.</param>
+    public Perplexity Measure(ParseResult parsed, CausalLM model, PackedWindows windows, bool resets, ProgressReporter progress, CancellationToken stop) =>
+        Perplexity.Of(model, Report(windows.Sequential(Count(parsed, windows), BatchSize(parsed), model.Device), Count(parsed, windows), progress, stop), resets);
+
+    private static void AtLeast(int given, int least, string option, Problems problems)
+    {
+        if (given < least)
+        {
+            problems.Add($"{option} is {given}; expected at least {least}.");
+        }
+    }
+
+    private static Func<TokenStream> Reader(string path, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
+    {
+        int begin = folder?.Config.BosTokenId ?? 0;
+        if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
+        {
+            TokenStream ids = TokenStream.FromFile(path, begin);
+            return () => ids;
+        }
+
+        ICorpus corpus = CorpusReader.Open([path]);
+        SentencePieceTokenizer? tokenizer = folder is null ? null : ModelOptions.OpenTokenizer(folder);
+        return () => TokenStream.Build(corpus, tokenizer!, begin, progress, cancellation: stop);
+    }
+
+    private static void CheckIds(TokenStream stream, ModelConfig config, string path)
+    {
+        for (long i = 0; i < stream.Count; i++)
+        {
+            if (stream[i] >= config.VocabularySize)
+            {
+                throw new UserErrorException($"{path}: id {stream[i]} at position {i}; the model has {config.VocabularySize} (vocab_size): the ids are of another tokenizer.");
+            }
+        }
+    }
+
+    private static IEnumerable<Batch> Report(IEnumerable<Batch> batches, int windows, ProgressReporter progress, CancellationToken stop)
+    {
+        long done = 0;
+        foreach (Batch batch in batches)
+        {
+            stop.ThrowIfCancellationRequested();
+            long count = batch.Ids.shape[0];
+            yield return batch;
+            progress.Report(new StageProgress("eval", done += count, windows, "windows"));
+        }
+    }
+}
