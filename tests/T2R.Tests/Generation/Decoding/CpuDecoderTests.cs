@@ -205,7 +205,7 @@ public sealed class CpuDecoderTests : IDisposable
         using var decoder = new CpuDecoder(model, 2);
         decoder.Step([0, 1], [5, 6]);
         int[] chosen = new int[2];
-        var greedy = new Sampler(new SamplingOptions { Temperature = 0 });
+        var greedy = new Sampler(new SamplingOptions { Temperature = 0 }, model.Config.VocabularySize);
         decoder.Choose([1, 0], [greedy, greedy], chosen);
         Assert.Equal([Likeliest(decoder.Logits(1)), Likeliest(decoder.Logits(0))], chosen);
     }
