@@ -3,6 +3,7 @@ using System.Globalization;
 using T2R.Bench;
 using T2R.Cli.Bench;
 using T2R.Conversion;
+using T2R.Ops.Quantized;
 
 namespace T2R.Cli.Verbs;
 
@@ -12,7 +13,7 @@ internal static class BenchDecodeVerb
     {
         var verb = new Verb("decode", "Times what a recurrent model of random weights generates, one sequence and several at once, and how fast it reads a prompt.")
         {
-            Examples = ["t2r bench decode", "t2r bench decode --batch 1 8 64 --prompt-length 32768", "t2r bench decode --config my/config.json --json"],
+            Examples = ["t2r bench decode", "t2r bench decode --batch 1 8 64 --prompt-length 32768", "t2r bench decode --quantize int4", "t2r bench decode --config my/config.json --json"],
         };
         var config = new Option<string>("--config")
         {
@@ -20,7 +21,9 @@ internal static class BenchDecodeVerb
             DefaultValueFactory = _ => "mistral-7b",
         };
         var batches = new Option<int[]>("--batch") { Description = "Sequences at once; several are timed one after the other.", DefaultValueFactory = _ => [1, 8, 64], AllowMultipleArgumentsPerToken = true };
+        var quantize = new Option<string?>("--quantize") { Description = $"Hold the blocks' matrices in few bits: {string.Join(" or ", QuantizedFormat.All.Select(f => f.Name))}.", HelpName = "FORMAT" };
         verb.Options.Add(config);
+        verb.Options.Add(quantize);
         verb.Options.Add(batches);
         var options = new BenchOptions(verb);
         var steps = options.Number("--steps", 100, "How many tokens of each sequence are timed.");
@@ -35,7 +38,8 @@ internal static class BenchDecodeVerb
                 }
 
                 var shape = problems.Try("--config", () => DecodeBench.Shape(parsed.GetRequiredValue(config)));
-                return shape is null ? null : new { Config = shape, Batches = given, Steps = parsed.GetValue(steps), PromptLength = parsed.GetValue(promptLength) };
+                QuantizedFormat? format = parsed.GetValue(quantize) is { } name ? problems.Try(() => QuantizedFormat.Parse(name)) : null;
+                return shape is null ? null : new { Config = shape with { Quantization = format }, Batches = given, Steps = parsed.GetValue(steps), PromptLength = parsed.GetValue(promptLength) };
             },
             (asked, card, asJson) =>
             {

@@ -1,4 +1,5 @@
 using T2R.Conversion;
+using T2R.Generation;
 using T2R.Generation.Decoding;
 using T2R.Interop.Cuda;
 using T2R.Mixers;
@@ -25,7 +26,7 @@ public static class DecodeBench
     }
 
     /// <summary>Compares and times.</summary>
-    /// <param name="config">A recurrent model.</param>
+    /// <param name="config">A recurrent model, and what its blocks' matrices are held in.</param>
     /// <param name="batches">How many sequences at once, each of which is timed.</param>
     /// <param name="promptLength">Tokens of a prompt that is read.</param>
     /// <param name="rates">The card's, for the floors.</param>
@@ -43,19 +44,25 @@ public static class DecodeBench
         Bar.Require(agreements);
 
         report($"drawing {WeightLayout.Of(config).Sum(s => s.Count):N0} weights");
-        using var model = new CausalLM(config, TypicalWeights.DrawThere(config, CUDA, ScalarType.BFloat16));
+        using var model = new CausalLM(config, TypicalWeights.DrawThere(config, CUDA));
         using var decoder = new CudaDecoder(model, batches.Max());
         report("comparing one sequence alone and among others, and tokens one by one with all at once");
         agreements["steps against chunks, 7 tokens"] = StepsAgainstChunks(model, decoder);
         RequireSameBits(decoder);
         double weights = model.Weights.ByteCount - (config.TieWordEmbeddings ? 0 : (double)config.VocabularySize * config.HiddenSize * 2);
+        double operations = 2.0 * WeightLayout.Of(config).Where(s => s.IsProjection).Sum(s => (double)s.Count);
         var lines = new List<BenchLine>();
         foreach (int batch in batches)
         {
             report($"timing {steps:N0} tokens of {batch:N0} sequences");
             int[] slots = [.. Enumerable.Range(0, batch)], ids = [.. slots.Select(s => 3 + s)];
-            double seconds = TimeOf(steps, () => decoder.Step(slots, ids));
-            lines.Add(new BenchLine($"{batch:N0}", seconds, rates.Floor(weights + (2.0 * batch * decoder.StateBytes(0)), weights * batch)));
+            Sampler[] samplers = [.. slots.Select(_ => new Sampler(new SamplingOptions { Temperature = 0 }, config.VocabularySize))];
+            double seconds = TimeOf(steps, () =>
+            {
+                decoder.Step(slots, ids);
+                decoder.Choose(slots, samplers, ids);
+            });
+            lines.Add(new BenchLine($"{batch:N0}", seconds, rates.Floor(weights + (2.0 * batch * decoder.StateBytes(0)), batch * (operations + (2.0 * config.VocabularySize * config.HiddenSize)))));
         }
 
         report($"timing a prompt of {promptLength:N0} tokens");
@@ -67,11 +74,10 @@ public static class DecodeBench
                 decoder.Prefill(0, prompt.AsSpan(start, Math.Min(decoder.PrefillLength, prompt.Length - start)));
             }
         });
-        double perToken = 2.0 * (WeightLayout.Of(config).Where(s => !s.IsNorm && s.Name != WeightLayout.Embedding && s.Name != WeightLayout.Head).Sum(s => (double)s.Count));
-        return new DecodeBenchResult(agreements, lines, new BenchLine("prompt", reading, rates.Floor(weights, perToken * promptLength)), promptLength, decoder.StateBytes(0));
+        return new DecodeBenchResult(agreements, lines, new BenchLine("prompt", reading, rates.Floor(weights, operations * promptLength)), promptLength, decoder.StateBytes(0));
     }
 
-    // Steps wait for the card only at the end: the host's time counts where the card waits for it.
+    // By the card's clock, in which the host's time shows where the card waits for it.
     private static double TimeOf(int times, Action action)
     {
         for (int i = 0; i < (times == 1 ? 1 : WarmUps); i++)
@@ -96,8 +102,9 @@ public static class DecodeBench
     {
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
-        using var wide = new CausalLM(config, TypicalWeights.Draw(config, CPU, ScalarType.Float32));
-        using var narrow = new CausalLM(config, TypicalWeights.Draw(config, CUDA, ScalarType.BFloat16));
+        using var weights = TypicalWeights.Draw(config with { Quantization = null }, CPU, ScalarType.Float32);
+        using var narrow = new CausalLM(config, TypicalWeights.InBf16(weights, config, CUDA));
+        using var wide = new CausalLM(config with { Quantization = null }, TypicalWeights.Held(weights, config));
         using var decoder = new CudaDecoder(narrow, 3);
         int[] ids = [.. Enumerable.Range(0, CheckedLength).Select(i => 2 + (i * 7919 % (config.VocabularySize - 2)))];
         using var context = new SequenceContext(1, ids.Length, CPU);

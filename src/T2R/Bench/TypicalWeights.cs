@@ -1,4 +1,5 @@
 using T2R.Models;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Bench;
@@ -25,17 +26,56 @@ internal static class TypicalWeights
         });
     }
 
-    /// <summary>Draws them on the card: billions of numbers that need not be the same elsewhere.</summary>
-    /// <param name="config">The shape.</param>
+    /// <summary>Draws them on the card: billions of numbers that need not be the same elsewhere. Those in few bits are drawn as codes.</summary>
+    /// <param name="config">The shape, and what its blocks' matrices are held in.</param>
     /// <param name="device">Where they are to lie.</param>
-    /// <param name="dtype">Of the matrices; norms are fp32.</param>
-    public static WeightSet DrawThere(ModelConfig config, Device device, ScalarType dtype)
+    public static WeightSet DrawThere(ModelConfig config, Device device)
     {
         using var scope = NewDisposeScope();
-        return new WeightSet(config, spec => spec.IsNorm
-            ? empty([.. spec.Shape], ScalarType.Float32, device).normal_(1, 0.2)
-            : empty([.. spec.Shape], dtype, device).normal_(0, Deviation(spec)));
+        return new WeightSet(
+            config,
+            spec => spec.IsNorm
+                ? empty([.. spec.Shape], ScalarType.Float32, device).normal_(1, 0.2)
+                : empty([.. spec.Shape], ScalarType.BFloat16, device).normal_(0, Deviation(spec)),
+            spec =>
+            {
+                using var drawn = NewDisposeScope();
+                var format = config.Quantization!;
+                var codes = randint(format == QuantizedFormat.EightBit ? -127 : 0, format == QuantizedFormat.EightBit ? 128 : 256, [.. format.CodeShape(spec.Shape[0], spec.Shape[1])], format.CodeDtype, device);
+
+                // Codes that are all as likely have their range over √12 as deviation.
+                var scales = full([.. QuantizedFormat.ScaleShape(spec.Shape[0], spec.Shape[1])], Deviation(spec) * Math.Sqrt(12) / (format.Largest - format.Smallest), ScalarType.BFloat16, device);
+                using var rows = new QuantizedWeight(format, codes, scales);
+                return rows.ToCard(device);
+            });
     }
+
+    /// <summary>Weights as a card is to hold them: bf16, and few bits where a model's blocks have them.</summary>
+    /// <param name="weights">In fp32 on the CPU.</param>
+    /// <param name="config">The shape, and what its blocks' matrices are held in.</param>
+    /// <param name="device">Where to.</param>
+    public static WeightSet InBf16(WeightSet weights, ModelConfig config, Device device) => new(
+        config,
+        spec => weights[spec.Name].to(spec.IsNorm ? ScalarType.Float32 : ScalarType.BFloat16).to(device),
+        spec =>
+        {
+            using var quantized = Quantizer.Quantize(weights[spec.Name], config.Quantization!, spec.Name);
+            return quantized.ToCard(device);
+        });
+
+    /// <summary>What these stand for, in fp32 on the CPU.</summary>
+    /// <param name="weights">In fp32 on the CPU.</param>
+    /// <param name="config">The shape, and what its blocks' matrices are held in.</param>
+    public static WeightSet Held(WeightSet weights, ModelConfig config) => new(config with { Quantization = null }, spec =>
+    {
+        if (config.Quantization is null || !spec.IsProjection)
+        {
+            return weights[spec.Name].clone();
+        }
+
+        using var quantized = Quantizer.Quantize(weights[spec.Name], config.Quantization, spec.Name);
+        return quantized.Dequantize(ScalarType.Float32);
+    });
 
     // Gate logits of deviation 4, others of 1; what goes into the residual stream is smaller than the stream.
     private static double Deviation(WeightSpec spec)

@@ -1,0 +1,142 @@
+using T2R.Bench;
+using T2R.Generation;
+using T2R.Generation.Decoding;
+using T2R.Models;
+using T2R.Ops.Decode;
+using T2R.Ops.Quantized;
+using Xunit;
+using static TorchSharp.torch;
+
+namespace T2R.Gpu.Tests;
+
+/// <summary>The card's decoder: the tensor form's logits, the same bits whatever runs beside, states that go on, and the sampler's choices.</summary>
+public class DecodeTests
+{
+    private static readonly ModelConfig Config = GradientCheck.Small(DecodeBench.Shape("mistral-7b"));
+
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData(null)]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void Steps_and_prompts_give_the_logits_of_tensors(string? format)
+    {
+        using var model = Load(format);
+        using var decoder = new CudaDecoder(model, 3);
+        using var tensors = new TensorDecoder(model, 1);
+        int[] ids = [.. Enumerable.Range(0, 40).Select(i => 2 + (i * 7919 % 990))];
+        decoder.Prefill(1, ids.AsSpan(0, 20));
+        tensors.Prefill(0, ids.AsSpan(0, 20));
+        Agree(tensors.Logits(0), decoder.Logits(1));
+        foreach (int id in ids[20..])
+        {
+            decoder.Step([1], [id]);
+            tensors.Step([0], [id]);
+            Agree(tensors.Logits(0), decoder.Logits(1));
+        }
+
+        Assert.Equal(40, decoder.Length(1));
+    }
+
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData(null)]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void A_sequence_gives_the_same_bits_whatever_runs_beside_it(string? format)
+    {
+        using var model = Load(format);
+        using var decoder = new CudaDecoder(model, 70);
+        float[]? alone = null;
+        foreach (int count in new[] { 1, 2, 8, 9, 16, 17, 32, 33, 64, 70 })
+        {
+            int[] slots = [.. Enumerable.Range(0, count).Select(i => (i + 5) % 70)], ids = [.. Enumerable.Range(0, count).Select(i => 10 + i)];
+            foreach (int slot in slots)
+            {
+                decoder.Clear(slot);
+            }
+
+            for (int i = 0; i < 4; i++)
+            {
+                decoder.Step(slots, [.. ids.Select(id => id + i)]);
+            }
+
+            float[] logits = decoder.Logits(slots[0]).ToArray();
+            Assert.Equal(alone ??= logits, logits);
+            Assert.All(logits, x => Assert.True(float.IsFinite(x)));
+        }
+    }
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void A_state_goes_on_in_another_slot_with_the_same_bits()
+    {
+        using var model = Load(null);
+        using var decoder = new CudaDecoder(model, 2);
+        decoder.Prefill(0, [3, 4, 5, 6, 7]);
+        decoder.Load(1, decoder.Save(0));
+        decoder.Step([0], [8]);
+        float[] expected = decoder.Logits(0).ToArray();
+        decoder.Step([1], [8]);
+        Assert.Equal(expected, decoder.Logits(1).ToArray());
+        Assert.Equal(6, decoder.Length(1));
+    }
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void Choices_are_the_samplers()
+    {
+        using var scope = NewDisposeScope();
+        const int Vocabulary = 32000, Rows = 8;
+        manual_seed(3);
+        var logits = randn(Rows, Vocabulary) * 3;
+        var there = logits.cuda();
+        var ids = empty([CudaChoose.MostSequences], ScalarType.Int32, CUDA);
+        int differ = 0, all = 0;
+        for (int draw = 0; draw < 8; draw++)
+        {
+            foreach (var options in Options())
+            {
+                var sampling = options with { Seed = (ulong)(draw * 31) };
+                var choices = new CudaChoose.Choice[Rows];
+                for (int row = 0; row < Rows; row++)
+                {
+                    choices[row] = new() { Seed = sampling.Seed, Draw = draw, Temperature = sampling.Temperature, TopP = sampling.TopP, MinP = sampling.MinP, TopK = sampling.TopK ?? 0, Row = row };
+                }
+
+                CudaChoose.Run(there, Vocabulary, choices, ids);
+                int[] chosen = [.. ids.cpu().data<int>()];
+                for (int row = 0; row < Rows; row++, all++)
+                {
+                    differ += chosen[row] == new Sampler(sampling, Vocabulary, draw).Next([.. logits[row].data<float>()]) ? 0 : 1;
+                }
+            }
+        }
+
+        // Where the last token of a nucleus hangs on the last bit of a sum.
+        Assert.InRange(differ, 0, all / 200);
+    }
+
+    private static IEnumerable<SamplingOptions> Options() =>
+        from temperature in new[] { 0.0, 0.7, 1.3 }
+        from topK in new int?[] { null, 1, 40 }
+        from topP in new[] { 1, 0.9 }
+        from minP in new[] { 0, 0.05 }
+        select new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP };
+
+    private static CausalLM Load(string? format)
+    {
+        var config = Config with { Quantization = format is null ? null : QuantizedFormat.Parse(format) };
+        using var weights = TypicalWeights.Draw(Config, CPU, ScalarType.Float32);
+        return new CausalLM(config, TypicalWeights.InBf16(weights, config, CUDA));
+    }
+
+    // Both round inputs of products to bf16, at other places.
+    private static void Agree(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+    {
+        double off = 0, norm = 0;
+        for (int i = 0; i < expected.Length; i++)
+        {
+            off += Math.Pow(actual[i] - (double)expected[i], 2);
+            norm += Math.Pow(expected[i], 2);
+        }
+
+        Assert.InRange(Math.Sqrt(off / norm), 0, 0.02);
+    }
+}
