@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
-using T2R.Generation;
 using T2R.Generation.Decoding;
 using T2R.Interop;
 using T2R.Models;
@@ -94,7 +93,10 @@ internal static class DecodingMeasure
     {
         var vectors = MemoryMarshal.Cast<byte, Vector<ulong>>(bytes);
         int quarter = vectors.Length / 4;
-        var (p, q, r, s) = (vectors[..quarter], vectors.Slice(quarter, quarter), vectors.Slice(2 * quarter, quarter), vectors.Slice(3 * quarter, quarter));
+        var p = vectors[..quarter];
+        var q = vectors.Slice(quarter, quarter);
+        var r = vectors.Slice(2 * quarter, quarter);
+        var s = vectors.Slice(3 * quarter, quarter);
         Vector<ulong> a = default, b = default, c = default, d = default;
         for (int i = 0; i < quarter; i++)
         {
