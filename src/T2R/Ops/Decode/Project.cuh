@@ -419,14 +419,10 @@ __device__ __forceinline__ void project_gated(const ProjectArguments& a)
 
 // Small blocks where a sequence's inputs are little beside the weights, large ones where they would be read too often.
 template <int columns> struct Shapes;
-#ifndef TUNED
 template <> struct Shapes<1> { typedef Shape<1, 1, 1, HasScales ? 6 : 4> Plain; typedef Shape<2, 1, 1, HasScales ? 4 : 3> Gated; };
 template <> struct Shapes<2> { typedef Shape<1, 1, 2, 3> Plain; typedef Shape<2, 1, 2, 2> Gated; };
 template <> struct Shapes<4> { typedef Shape<1, 1, 4, 2> Plain; typedef Shape<2, 1, 4, 2> Gated; };
 template <> struct Shapes<8> { typedef Shape<2, 1, 8, 2> Plain; typedef Shape<1, 4, 8, 3> Gated; };
-#else
-TUNED
-#endif
 
 #define PROJECTIONS(columns) \
     extern "C" __global__ void __launch_bounds__(ProjectThreads) project_##columns(const __grid_constant__ ProjectArguments a) { project<Shapes<columns>::Plain>(a); } \
