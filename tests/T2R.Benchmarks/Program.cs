@@ -16,6 +16,12 @@ switch (args)
     case ["saving", var config, var folder]:
         SavingMeasure.Run(config, folder);
         break;
+    case ["endurance", var model, var tokens, var sequences]:
+        EnduranceMeasure.Run(model, long.Parse(tokens, System.Globalization.CultureInfo.InvariantCulture), int.Parse(sequences, System.Globalization.CultureInfo.InvariantCulture));
+        break;
+    case ["agreement", var folder, var device, var dtype, .. var ids]:
+        AgreementMeasure.Run(folder, new TorchSharp.torch.Device(device), T2R.Models.DtypeName.Parse(dtype), [.. ids.Select(i => int.Parse(i, System.Globalization.CultureInfo.InvariantCulture))]);
+        break;
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;

@@ -11,7 +11,8 @@ internal sealed class DecodeKernels
     private static readonly int[] Columns = [1, 2, 4, 8]; // eights of sequences that there are kernels for
     private static readonly ConcurrentDictionary<(int Device, int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
     private readonly int _device;
-    private readonly CudaModule _module;
+    private readonly CudaKernel _embed, _step;
+    private readonly CudaKernel[] _project, _projectAdded, _projectGated; // by Columns
     private readonly int[] _sizes;
     private readonly int _stepSharedBytes;
 
@@ -19,14 +20,18 @@ internal sealed class DecodeKernels
     {
         int most = CudaDevice.All()[device].SharedMemory;
         _device = device;
-        _module = CudaModule.Of(
+        var module = CudaModule.Of(
             device, File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}", $"MOST_SHARED={most}");
-        _sizes = _module.Constants("project_sizes");
-        _stepSharedBytes = _module.Constants("slot_step_shared")[0];
+        (_embed, _step) = (module.Kernel("embed"), module.Kernel("slot_step"));
+        (_project, _projectAdded, _projectGated) = (Kernels("project"), Kernels("project_added"), Kernels("project_gated"));
+        _sizes = module.Constants("project_sizes");
+        _stepSharedBytes = module.Constants("slot_step_shared")[0];
         MostSequences = 8 * Columns.Where((_, i) => Math.Max(_sizes[(i * 4) + 1], _sizes[(i * 4) + 3]) <= most).Append(0).Max();
         Lack = MostSequences == 0 || _stepSharedBytes > most
             ? $"the kernels for heads of {headDim} with {slots} slots need {Math.Max(_stepSharedBytes, Math.Max(_sizes[1], _sizes[3]))} bytes of shared memory a block, where the card has {most}"
             : null;
+
+        CudaKernel[] Kernels(string name) => [.. Columns.Select(c => module.Kernel($"{name}_{c}"))];
     }
 
     /// <summary>Why the card has too little for them; null when it has enough.</summary>
@@ -64,29 +69,35 @@ internal sealed class DecodeKernels
     /// <summary>Begins the stream of each sequence with its token's embedding, when all earlier work is done.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _module.Kernel("embed").Launch(CudaStream.Torch(_device), batch, EmbedThreads, 0, arguments);
+    public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _embed.Launch(CudaStream.Torch(_device), batch, EmbedThreads, 0, arguments);
 
     /// <summary>Products of all sequences.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void Project(in DecodeArguments.ProjectArguments arguments) => Launch("project", arguments, arguments.Rows, 0);
+    public void Project(in DecodeArguments.ProjectArguments arguments) => Launch(_project, arguments, arguments.Rows, 0);
 
     /// <summary>Products, added to the stream.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void ProjectAdded(in DecodeArguments.ProjectArguments arguments) => Launch("project_added", arguments, arguments.Rows, 0);
+    public void ProjectAdded(in DecodeArguments.ProjectArguments arguments) => Launch(_projectAdded, arguments, arguments.Rows, 0);
 
     /// <summary>Products of a gate and of what it gates.</summary>
     /// <param name="arguments">What the kernel reads and writes.</param>
-    public void ProjectGated(in DecodeArguments.ProjectArguments arguments) => Launch("project_gated", arguments, arguments.Rows, 2);
+    public void ProjectGated(in DecodeArguments.ProjectArguments arguments) => Launch(_projectGated, arguments, arguments.Rows, 2);
 
     /// <summary>Gated slot attention's step.</summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
     public void SlotStep(int batch, in DecodeArguments.SlotStepArguments arguments) =>
-        _module.Kernel("slot_step").Launch(CudaStream.Torch(_device), batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments, overlaps: true);
+        _step.Launch(CudaStream.Torch(_device), batch * arguments.Heads, StepThreads, _stepSharedBytes, arguments, overlaps: true);
 
-    private void Launch(string kernel, in DecodeArguments.ProjectArguments arguments, int rows, int size)
+    private void Launch(CudaKernel[] kernels, in DecodeArguments.ProjectArguments arguments, int rows, int size)
     {
-        int eights = (arguments.Batch + 7) / 8, i = Array.FindIndex(Columns, c => c >= eights), tiles = _sizes[(i * 4) + size];
-        _module.Kernel($"{kernel}_{Columns[i]}").Launch(CudaStream.Torch(_device), (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments, overlaps: true);
+        int i = 0;
+        while (8 * Columns[i] < arguments.Batch)
+        {
+            i++;
+        }
+
+        int tiles = _sizes[(i * 4) + size];
+        kernels[i].Launch(CudaStream.Torch(_device), (((rows + Tile - 1) / Tile) + tiles - 1) / tiles, ProjectThreads, _sizes[(i * 4) + size + 1], arguments, overlaps: true);
     }
 }
