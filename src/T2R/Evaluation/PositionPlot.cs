@@ -3,7 +3,7 @@ using T2R.Checkpoints;
 
 namespace T2R.Evaluation;
 
-/// <summary>Draws a model's perplexity over the number of tokens before the prediction, both axes logarithmic.</summary>
+/// <summary>Draws a model's perplexity, from 0, over the number of tokens before the prediction, which is logarithmic.</summary>
 public static class PositionPlot
 {
     /// <summary>Draws.</summary>
@@ -14,18 +14,14 @@ public static class PositionPlot
     public static void Write(IReadOnlyList<PositionLoss> positions, string path)
     {
         using var plot = new Plot();
-        double[] tokens = [.. positions.Select(p => Math.Log10(p.Last))], perplexities = [.. positions.Select(p => Math.Log10(p.Perplexity.Value))];
+        double[] tokens = [.. positions.Select(p => Math.Log10(p.Last))], perplexities = [.. positions.Select(p => p.Perplexity.Value)];
         var line = plot.Add.Scatter(tokens, perplexities);
         line.LineWidth = 2;
         line.MarkerSize = 7;
         plot.Axes.AutoScale();
-
-        // A model that holds out draws a level line: the axis shows a factor of 2 at least, so that noise is not a landscape.
+        plot.Axes.SetLimitsY(0, 1.1 * perplexities.Max());
         var limits = plot.Axes.GetLimits();
-        double middle = (limits.Bottom + limits.Top) / 2, half = Math.Max(limits.Top - limits.Bottom, Math.Log10(2)) / 2;
-        plot.Axes.SetLimitsY(middle - half, middle + half);
         plot.Axes.Bottom.TickGenerator = LogTicks.Between(limits.Left, limits.Right, tokens => tokens);
-        plot.Axes.Left.TickGenerator = LogTicks.Between(middle - half, middle + half, perplexity => perplexity);
         plot.Grid.MinorLineColor = Colors.Black.WithOpacity(0.05);
         plot.Grid.MinorLineWidth = 1;
         plot.Title("One long text");
