@@ -24,6 +24,9 @@ internal sealed class WindowOptions(bool required)
         }
     }
 
+    /// <summary>Those that say how the text is cut.</summary>
+    public IReadOnlyList<Option> Cuts => [_windows, _windowLength, _batchSize];
+
     /// <summary>The text's path; null when none is given.</summary>
     public string? Path(ParseResult parsed) => parsed.GetValue(_data);
 
@@ -39,8 +42,15 @@ internal sealed class WindowOptions(bool required)
     /// <param name="progress">Hears of the reading.</param>
     /// <param name="problems">Receives what is wrong.</param>
     /// <param name="stop">Stops the reading.</param>
-    /// <returns>Reads the text; null with a problem, or when no text is given.</returns>
-    public Func<PackedWindows>? Find(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop)
+    /// <returns>Reads the text and cuts it; null with a problem, or when no text is given.</returns>
+    public Func<PackedWindows>? Find(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop) =>
+        FindText(parsed, folder, progress, problems, stop) is { } read ? () => Cut(parsed, read()) : null;
+
+    /// <summary>Cuts a text into windows.</summary>
+    public PackedWindows Cut(ParseResult parsed, TokenStream text) => new(text, parsed.GetValue(_windowLength), seed: 0);
+
+    /// <summary>As <see cref="Find"/>, of the text in one piece.</summary>
+    public Func<TokenStream>? FindText(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop)
     {
         AtLeast(parsed.GetValue(_windows) ?? 1, 1, _windows.Name, problems);
         AtLeast(parsed.GetValue(_windowLength), 2, _windowLength.Name, problems);
@@ -54,7 +64,7 @@ internal sealed class WindowOptions(bool required)
         {
             TokenStream stream = read();
             CheckIds(stream, folder!.Config, path);
-            return new PackedWindows(stream, parsed.GetValue(_windowLength), seed: 0);
+            return stream;
         };
     }
 
