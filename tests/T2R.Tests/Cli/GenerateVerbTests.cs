@@ -51,6 +51,44 @@ public sealed class GenerateVerbTests : IDisposable
         Assert.Equal((0, "", ""), await T2rProcess.Run(["generate", _model, "--max-new-tokens", "0"]));
 
     [Fact]
+    public async Task A_state_that_is_saved_goes_on_as_if_it_had_not_stopped()
+    {
+        string[] options = ["--ignore-eos", "--seed", "7", "--repetition-penalty", "1.1", "--min-p", "0.02"];
+        string state = _folder["s.state"];
+        var (_, all, _) = await T2rProcess.Run(["generate", _model, "--prompt", "in the", "--max-new-tokens", "60", .. options]);
+        var (code, first, _) = await T2rProcess.Run(["generate", _model, "--prompt", "in the", "--max-new-tokens", "25", "--save-state", state, .. options]);
+        Assert.Equal(0, code);
+        var (_, second, error) = await T2rProcess.Run(["generate", _model, "--load-state", state, "--max-new-tokens", "35", .. options]);
+        Assert.Equal(("", all), (error, first + second));
+    }
+
+    [Fact]
+    public async Task A_stop_string_ends_the_text()
+    {
+        string[] command = ["generate", _model, "--max-new-tokens", "60", "--ignore-eos", "--seed", "7"];
+        string all = (await T2rProcess.Run(command)).Output;
+        Assert.Equal((0, all[..all.IndexOf(all[30..34], StringComparison.Ordinal)], ""), await T2rProcess.Run([.. command, "--stop", "not there", "--stop", all[30..34]]));
+    }
+
+    [Fact]
+    public async Task States_that_cannot_be_are_named_before_the_model_is_loaded()
+    {
+        string state = _folder["s.state"];
+        await T2rProcess.Run(["generate", _model, "--max-new-tokens", "2", "--save-state", state]);
+        new TinyModel(new TinyShape { HybridLayers = [], Vocabulary = 300 }, seed: 2).Save(_folder["other"]);
+        File.Copy(Path.Combine(_model, "tokenizer.model"), Path.Combine(_folder["other"], "tokenizer.model"));
+        var (code, _, error) = await T2rProcess.Run(["generate", _folder["other"], "--load-state", state, "--save-state", _folder["none/s.state"]]);
+        Assert.Equal(2, code);
+        Assert.All(["fingerprint", "none/s.state"], word => Assert.Contains(word, error));
+
+        new TinyModel(new TinyShape { HybridLayers = [1], Vocabulary = 300 }).Save(_folder["hybrid"]);
+        File.Copy(Path.Combine(_model, "tokenizer.model"), Path.Combine(_folder["hybrid"], "tokenizer.model"));
+        (code, _, error) = await T2rProcess.Run(["generate", _folder["hybrid"], "--save-state", state]);
+        Assert.Equal(2, code);
+        Assert.Contains("softmax", error);
+    }
+
+    [Fact]
     public async Task A_reader_that_goes_away_ends_the_work_quietly()
     {
         using Process process = Start("--max-new-tokens", "100000000", "--ignore-eos");
@@ -95,9 +133,9 @@ public sealed class GenerateVerbTests : IDisposable
     public async Task Every_mistake_is_named_at_once_and_nothing_is_written()
     {
         var (code, text, error) = await T2rProcess.Run(
-            ["generate", _folder["none"], "--prompt", "a", "--prompt-file", "b", "--temperature", "-1", "--top-k", "0", "--top-p", "2", "--max-new-tokens", "-5", "--device", "tpu", "--dtype", "int3"]);
+            ["generate", _folder["none"], "--prompt", "a", "--prompt-file", "b", "--temperature", "-1", "--top-k", "0", "--top-p", "2", "--min-p", "2", "--repetition-penalty", "0", "--stop", "", "--max-new-tokens", "-5", "--device", "tpu", "--dtype", "int3"]);
         Assert.Equal((2, ""), (code, text));
-        Assert.All(["none", "--prompt-file", "temperature", "top-k", "top-p", "new tokens", "tpu", "int3"], word => Assert.Contains(word, error));
+        Assert.All(["none", "--prompt-file", "temperature", "top-k", "top-p", "min-p", "repetition penalty", "stop string", "new tokens", "tpu", "int3"], word => Assert.Contains(word, error));
     }
 
     [Fact]
