@@ -40,7 +40,7 @@ internal sealed partial class AnswerLog(ServerOptions options, ServerMetrics met
         // Who only looks, as often as a scraper or the page does, is no news.
         LogLevel level = method == "GET" && status < StatusCodes.Status400BadRequest ? LogLevel.Debug : LogLevel.Information;
         Answered(log, level, method, endpoint, status, milliseconds, record.PromptTokens, record.NewTokens);
-        if (record.LateFailure is { } late)
+        if (record.LateFailure is { } late and not ApiException)
         {
             Failed(log, endpoint, late);
         }

@@ -37,7 +37,7 @@ public sealed record ServerOptions
     public void Validate(Problems problems)
     {
         Check(Port is >= 0 and <= 65535, $"The port is {Port}; expected 0 (any that is free) to 65535.");
-        Check(ApiKey is null || (ApiKey.Length > 0 && ApiKey.All(c => c is > ' ' and <= '~')), "The API key is empty or has characters that a header cannot carry; expected letters, digits and signs of ASCII.");
+        Check(ApiKey is null || (ApiKey.Length > 0 && ApiKey.All(c => c is > ' ' and <= '~')), "The API key is empty or not fit for a header; expected letters, digits and signs of ASCII.");
         Check(MaxBodyBytes > 0, $"The most bytes of a body are {MaxBodyBytes}; expected at least 1.");
         Check(MaxPromptTokens > 0, $"The most tokens of a prompt are {MaxPromptTokens}; expected at least 1.");
         Check(MaxNewTokens > 0, $"The most new tokens are {MaxNewTokens}; expected at least 1.");

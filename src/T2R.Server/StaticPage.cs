@@ -5,6 +5,9 @@ namespace T2R.Server;
 /// <summary>The page at <c>/</c>: three files within this assembly, and no others.</summary>
 internal static class StaticPage
 {
+    private const string Policy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
     /// <summary>The paths, and what lies there.</summary>
     public static IReadOnlyList<(string Path, RequestDelegate Send)> Files { get; } =
     [
@@ -22,7 +25,7 @@ internal static class StaticPage
             context.Response.ContentLength = bytes.Length;
             context.Response.Headers.CacheControl = "no-cache";
             context.Response.Headers.XContentTypeOptions = "nosniff";
-            context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+            context.Response.Headers.ContentSecurityPolicy = Policy;
             return context.Response.Body.WriteAsync(bytes, context.RequestAborted).AsTask();
         };
     }

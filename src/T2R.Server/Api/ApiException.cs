@@ -39,6 +39,12 @@ internal sealed class ApiException : Exception
     public static ApiException Stopping() => new(
         StatusCodes.Status503ServiceUnavailable, "server_error", "stopping", [new ApiProblem(null, "The server is stopping and takes no more requests; try again when it is back.")]);
 
+    public static ApiException Ended() => new(
+        StatusCodes.Status503ServiceUnavailable,
+        "server_error",
+        "ended",
+        [new ApiProblem(null, "The text was ended before its end: the server is stopping, or what came was not read for too long.")]);
+
     public static ApiException Broken(string sentence) => new(StatusCodes.Status500InternalServerError, "server_error", null, [new ApiProblem(null, sentence)]);
 
     public static ApiException Unavailable(string sentence) => new(StatusCodes.Status503ServiceUnavailable, "server_error", "engine_stopped", [new ApiProblem(null, sentence)]);

@@ -21,10 +21,10 @@ internal sealed class ChatAnswer(AnswerHead head, TokenNames names, ChatTemplate
         }
 
         var delta = new ChatDelta(begins ? "assistant" : null, begins || content.Length > 0 ? content : null);
-        return new ChatPart(head.Id, "chat.completion.chunk", head.Created, head.Model, head.Fingerprint, [new ChatPartChoice(choice.Index, delta, logProbabilities, FinishReasonName.Of(end))], null);
+        return Part([new ChatPartChoice(choice.Index, delta, logProbabilities, FinishReasonName.Of(end))], null);
     }
 
-    public object Took(Usage usage) => new ChatPart(head.Id, "chat.completion.chunk", head.Created, head.Model, head.Fingerprint, [], usage);
+    public object Took(Usage usage) => Part([], usage);
 
     public object Whole(IReadOnlyList<(AnswerChoice Choice, IReadOnlyList<GenerationToken> Tokens, FinishReason End)> choices, Usage usage) => new ChatBody(
         head.Id,
@@ -34,6 +34,8 @@ internal sealed class ChatAnswer(AnswerHead head, TokenNames names, ChatTemplate
         head.Fingerprint,
         [.. choices.Select(c => new ChatChoice(c.Choice.Index, new ChatText("assistant", Content(c.Choice, c.Tokens), null), LogProbabilities(c.Tokens), FinishReasonName.Of(c.End)))],
         usage);
+
+    private ChatPart Part(IReadOnlyList<ChatPartChoice> choices, Usage? usage) => new(head.Id, "chat.completion.chunk", head.Created, head.Model, head.Fingerprint, choices, usage);
 
     private string Content(AnswerChoice choice, IReadOnlyList<GenerationToken> tokens)
     {

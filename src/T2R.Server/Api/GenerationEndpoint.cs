@@ -66,6 +66,7 @@ internal sealed class GenerationEndpoint(
     {
         var prompts = request.Prompts.Select(p => Prepare(p, request.SessionId)).ToList();
         var choices = new List<ChoiceRun>();
+        bool keepsTokens = !request.Stream || request.SessionId is not null;
         try
         {
             foreach (var (prompt, ids, from) in prompts)
@@ -80,7 +81,7 @@ internal sealed class GenerationEndpoint(
                         KeepState = request.SessionId is not null,
                         Sampling = sampling with { Seed = unchecked(sampling.Seed + (ulong)i) },
                     };
-                    choices.Add(new ChoiceRun(new AnswerChoice(choices.Count), prompt, ids.Count, (int)(from?.Length ?? 0), Submit(generation, gone)));
+                    choices.Add(new ChoiceRun(new AnswerChoice(choices.Count), prompt, ids.Count, (int)(from?.Length ?? 0), Submit(generation, gone), keepsTokens));
                 }
             }
 

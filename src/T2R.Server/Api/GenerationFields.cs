@@ -94,7 +94,8 @@ internal sealed class GenerationFields(RequestFields fields, ServedModel model, 
         bool isRecurrent = model.Engine.Config.IsRecurrent;
         if (!isRecurrent || options.MaxSessions == 0)
         {
-            fields.Add("session_id", $"'session_id' is given, and {(isRecurrent ? "this server keeps no sessions" : "this model is not recurrent, so its state grows and is not kept")}; leave it out.");
+            string why = isRecurrent ? "this server keeps no sessions" : "this model is not recurrent, so its state grows and is not kept";
+            fields.Add("session_id", $"'session_id' is given, and {why}; leave it out.");
         }
 
         if (choices > 1 || _request.Echo)

@@ -6,9 +6,6 @@ namespace T2R.Server.Api;
 /// <summary>A request's body, which is to be a JSON object.</summary>
 internal static class RequestBody
 {
-    // Messages and their parts lie four deep.
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16 };
-
     /// <summary>Reads it whole; the caller disposes it.</summary>
     /// <exception cref="ApiException">It is not JSON, not an object, or not said to be JSON: a page of another site can send a form or a text, but no JSON.</exception>
     /// <exception cref="BadHttpRequestException">It is too large or comes too slowly.</exception>
@@ -23,7 +20,7 @@ internal static class RequestBody
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(request.Body, Strict, request.HttpContext.RequestAborted);
+            document = await JsonDocument.ParseAsync(request.Body, cancellationToken: request.HttpContext.RequestAborted);
         }
         catch (JsonException e)
         {

@@ -53,7 +53,7 @@ public static class ChatTemplates
 
         if (template.EndPiece is { } end && pieces.TryGetValue(end, out int id) && id != endOfText)
         {
-            problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {endOfText} (eos_token_id in config.json); set that to {id}.");
+            problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {endOfText}; set eos_token_id in config.json to {id}.");
         }
     }
 

@@ -22,7 +22,8 @@ internal sealed class ServerMetrics
         _perToken = make.CreateHistogram(
             "t2r_time_per_token_seconds", "Between tokens, the mean of each generation.", new HistogramConfiguration { Buckets = Histogram.PowersOfTenDividedBuckets(-4, 1, 5) });
         Gauge slots = make.CreateGauge("t2r_slots", "Sequences that can run at once."), active = make.CreateGauge("t2r_active_sequences", "Sequences that run.");
-        Gauge waiting = make.CreateGauge("t2r_waiting_requests", "Requests that wait for a slot."), stateBytes = make.CreateGauge("t2r_state_bytes", "Bytes of the running sequences' states.");
+        Gauge waiting = make.CreateGauge("t2r_waiting_requests", "Requests that wait for a slot.");
+        Gauge stateBytes = make.CreateGauge("t2r_state_bytes", "Bytes of the running sequences' states.");
         Gauge kept = make.CreateGauge("t2r_sessions", "Sessions whose state is kept.");
         Counter prompt = make.CreateCounter("t2r_prompt_tokens_total", "Prompt tokens read."), chosen = make.CreateCounter("t2r_generated_tokens_total", "Tokens generated.");
         Counter prefills = make.CreateCounter("t2r_prefills_total", "Pieces of prompts read."), steps = make.CreateCounter("t2r_steps_total", "Steps of all ready sequences.");

@@ -77,8 +77,12 @@ internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = fal
 
         PromptPart theirs = other.Parts[whole], ours = Parts[whole];
         ImmutableArray<PromptPart> rest = Parts[(whole + 1)..];
-        return ours == theirs ? this with { Parts = rest }
-            : ours.Text is { } text && theirs.Text is { } begun && text.StartsWith(begun, StringComparison.Ordinal) ? this with { Parts = rest.Insert(0, new PromptPart(0, text[begun.Length..])) }
-            : null;
+        if (ours == theirs)
+        {
+            return this with { Parts = rest };
+        }
+
+        bool goesOn = ours.Text is not null && theirs.Text is not null && ours.Text.StartsWith(theirs.Text, StringComparison.Ordinal);
+        return goesOn ? this with { Parts = rest.Insert(0, new PromptPart(0, ours.Text![theirs.Text!.Length..])) } : null;
     }
 }

@@ -57,8 +57,8 @@ public sealed class LifetimeTests
         await TestServer.UntilAsync(() => server.Engine.Statistics.Active == 2);
         await server.Server.StopAsync(TimeSpan.FromMilliseconds(100));
         string last = (await running.Content.ReadAsStringAsync(TestContext.Current.CancellationToken)).Split("\n\n", StringSplitOptions.RemoveEmptyEntries)[^1];
-        Assert.Equal("stopping", (string?)JsonNode.Parse(last["data: ".Length..])!["error"]!["code"]);
-        Assert.Equal((HttpStatusCode.ServiceUnavailable, "stopping"), ((await whole).Status, (string?)(await whole).Body["error"]!["code"]));
+        Assert.Equal("ended", (string?)JsonNode.Parse(last["data: ".Length..])!["error"]!["code"]);
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "ended"), ((await whole).Status, (string?)(await whole).Body["error"]!["code"]));
     }
 
     [Fact]

@@ -13,7 +13,7 @@ public class NodeClientTests
     [Fact]
     public async Task It_completes_chats_streams_and_knows_the_errors()
     {
-        Assert.SkipUnless(Programs.Has("node"), "there is no node");
+        await Programs.SkipWithoutNodeAsync();
         Assert.SkipUnless(Directory.Exists(Path.Combine(Folder, "node_modules", "openai")), $"the client is not installed: npm install --no-package-lock --prefix {Path.GetRelativePath(Repository.Root, Folder)}");
         await using TestServer server = await TestServer.StartAsync(new ServerOptions { ApiKey = "sk-test" });
         var start = new ProcessStartInfo("node", [Path.Combine(Folder, "client.mjs"), $"{server.Server.Address}", "sk-test"]) { RedirectStandardOutput = true, RedirectStandardError = true };

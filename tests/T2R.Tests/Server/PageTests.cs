@@ -14,7 +14,7 @@ public class PageTests
     public async Task A_person_writes_a_beginning_and_sees_the_text_grow_while_the_state_does_not()
     {
         Assert.SkipUnless(Programs.Has("chromium"), "there is no chromium");
-        Assert.SkipUnless(Programs.Has("node"), "there is no node");
+        await Programs.SkipWithoutNodeAsync();
         await using TestServer server = await TestServer.StartAsync(new ServerOptions { MaxNewTokens = int.MaxValue }, hasEnd: false);
         using var folder = new TemporaryFolder();
         string script = Path.Combine(Repository.Root, "scripts", "page-screenshot"), picture = folder["page.png"];
