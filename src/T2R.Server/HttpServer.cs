@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -55,9 +56,14 @@ public sealed class HttpServer : IAsyncDisposable
             await server._app.StartAsync(cancellation);
             return server;
         }
-        catch
+        catch (Exception e)
         {
             await server.DisposeAsync();
+            if (e is SocketException)
+            {
+                throw new IOException($"cannot listen at {options.Host}, port {options.Port}: {e.Message}", e);
+            }
+
             throw;
         }
     }

@@ -14,19 +14,21 @@ internal sealed class ServerLog : IDisposable
     private readonly Logger _log;
 
     /// <param name="file">Receives a JSON object a line; null for none.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <exception cref="UserErrorException">The file cannot be written.</exception>
     public ServerLog(string? file)
     {
         LoggerConfiguration configuration = new LoggerConfiguration()
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+
+            // What it says is thrown as well.
+            .MinimumLevel.Override("Microsoft.Extensions.Hosting", LogEventLevel.Fatal)
             .WriteTo.Console(
                 outputTemplate: "{Timestamp:yyyy-MM-dd HH:mm:ss.fff zzz} {Level:u3} {Message:lj}{NewLine}{Exception}",
                 formatProvider: CultureInfo.InvariantCulture,
                 standardErrorFromLevel: LogEventLevel.Verbose);
         if (file is not null)
         {
-            // Serilog passes over a file that it cannot write.
-            File.AppendAllText(file, "");
+            Try(file);
             configuration = configuration.WriteTo.File(new JsonFormatter(renderMessage: true), file, fileSizeLimitBytes: null);
         }
 
@@ -43,6 +45,19 @@ internal sealed class ServerLog : IDisposable
 
     /// <summary>Something that will surprise the user, though the work goes on.</summary>
     public void Warn(string sentence) => _log.Warning("{Sentence:l}", sentence);
+
+    // Serilog passes over a file that it cannot write.
+    private static void Try(string file)
+    {
+        try
+        {
+            File.AppendAllText(file, "");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new UserErrorException($"--log: {e.Message} Give a file that can be written, in a folder that is there.", e);
+        }
+    }
 
     public void Dispose()
     {

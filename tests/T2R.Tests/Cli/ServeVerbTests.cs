@@ -121,11 +121,23 @@ public sealed partial class ServeVerbTests : IDisposable
             var (code, _, error) = await T2rProcess.Run(["serve", _model, "--port", $"{client.BaseAddress!.Port}"]);
             Assert.Equal(1, code);
             Assert.Contains("already in use", error);
+            Assert.DoesNotContain("   at ", error);
         }
         finally
         {
             process.Kill();
         }
+    }
+
+    [Fact]
+    public async Task An_address_that_is_not_this_machines_exits_with_1_and_a_log_that_cannot_be_written_with_2()
+    {
+        var (code, _, error) = await T2rProcess.Run(["serve", _model, "--host", "203.0.113.1", "--api-key", "a"]);
+        Assert.Equal(1, code);
+        Assert.StartsWith("error: cannot listen at 203.0.113.1, port 8080", error);
+        (code, _, error) = await T2rProcess.Run(["serve", _model, "--log", _folder["none/log"]]);
+        Assert.Equal(2, code);
+        Assert.StartsWith("error: --log: ", error);
     }
 
     private static async Task<HttpClient> ClientAsync(Process process) => new() { BaseAddress = new Uri(Address().Match(await LineAsync(process, "serving")).Value) };
