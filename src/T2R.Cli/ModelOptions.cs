@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using TorchSharp;
+using T2R.Mixers;
 using T2R.Models;
 using T2R.Tokenization;
 using static TorchSharp.torch;
@@ -48,6 +49,15 @@ internal sealed class ModelOptions
         using (folder)
         {
             return folder.Load(device, dtype);
+        }
+    }
+
+    /// <summary>Says that a text may be longer than what the model's softmax layers were made for.</summary>
+    public static void WarnBeyondTraining(ModelConfig config, long length)
+    {
+        if (length > config.MaxPositionEmbeddings && config.Mixers.Any(m => m is SoftmaxAttentionConfig { SlidingWindow: null }))
+        {
+            Screen.Warn($"the model was made for {config.MaxPositionEmbeddings} positions and its softmax layers may not make sense beyond; the text can have {length}.");
         }
     }
 

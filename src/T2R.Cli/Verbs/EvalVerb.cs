@@ -25,18 +25,23 @@ internal static class EvalVerb
             HelpName = "chunk|recurrent",
         };
         var reset = new Option<bool>("--reset-at-documents") { Description = "Let state and attention begin anew at each document inside a window." };
+        var stream = new Option<bool>("--stream") { Description = "Read the whole text as one, from its beginning to its end with the state carried on, and show how the perplexity fares with the position." };
+        var tokens = new Option<long?>("--tokens") { Description = "With --stream: how many tokens from the beginning; without it all.", HelpName = "N" };
+        var plot = new Option<string?>("--plot") { Description = "With --stream: a picture to make of it, a PNG; replaced if it is there.", HelpName = "FILE" };
         var json = new Option<bool>("--json") { Description = "Print the result as JSON." };
         form.AcceptOnlyFromAmong("chunk", "recurrent");
-        var verb = new Verb("eval", "Measures a model's perplexity on a text, in windows that do not overlap.")
+        var verb = new Verb("eval", "Measures a model's perplexity on a text: in windows that do not overlap, or as one long text.")
         {
             Examples =
             [
                 "t2r eval out/gsa --data valid.txt",
                 "t2r eval out/gsa --data valid.jsonl.zst --windows 64 --form recurrent --json",
+                "t2r eval out/gsa --data book.txt --stream --plot book.png",
             ],
         };
         model.AddTo(verb);
-        foreach (Option option in new Option[] { data, windows, windowLength, batchSize, form, reset, json })
+        Option[] ofWindows = [windows, windowLength, batchSize, form, reset], ofStream = [tokens, plot];
+        foreach (Option option in (Option[])[data, .. ofWindows, stream, .. ofStream, json])
         {
             verb.Options.Add(option);
         }
@@ -47,6 +52,14 @@ internal static class EvalVerb
             AtLeast(parsed.GetValue(windows) ?? 1, 1, "--windows", problems);
             AtLeast(parsed.GetValue(windowLength), 2, "--window-length", problems);
             AtLeast(parsed.GetValue(batchSize), 1, "--batch-size", problems);
+            AtLeast(parsed.GetValue(tokens) ?? 2, 2, "--tokens", problems);
+            bool isStream = parsed.GetValue(stream);
+            foreach (Option option in (isStream ? ofWindows : ofStream).Where(o => parsed.GetResult(o) is { Implicit: false }))
+            {
+                problems.Add($"{option.Name} has no effect {(isStream ? "with" : "without")} --stream; leave it out.");
+            }
+
+            CheckPlot(parsed.GetValue(plot), problems);
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
@@ -55,9 +68,19 @@ internal static class EvalVerb
             Func<TokenStream>? read = problems.Try(() => Reader(path, folder, progress, stop));
             problems.ThrowIfAny();
 
-            TokenStream stream = read!();
-            CheckIds(stream, folder!.Config, path);
-            var packed = new PackedWindows(stream, parsed.GetValue(windowLength), seed: 0);
+            TokenStream ids = read!();
+            CheckIds(ids, folder!.Config, path);
+            long length = Math.Min(ids.Count, parsed.GetValue(tokens) ?? long.MaxValue);
+            if (isStream)
+            {
+                CheckLength(length, path);
+                ModelOptions.WarnBeyondTraining(folder.Config, length);
+                using CausalLM reader = ModelOptions.Load(folder, device!, dtype!.Value);
+                ShowStream(StreamPerplexity.Of(reader, ids, length, progress, stop), parsed.GetValue(plot), parsed.GetValue(json));
+                return;
+            }
+
+            var packed = new PackedWindows(ids, parsed.GetValue(windowLength), seed: 0);
             int count = Math.Min(parsed.GetValue(windows) ?? int.MaxValue, packed.Count);
             using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value);
             long began = Stopwatch.GetTimestamp();
@@ -81,7 +104,60 @@ internal static class EvalVerb
         }
     }
 
-    private static void AtLeast(int given, int least, string option, Problems problems)
+    private static void ShowStream(StreamPerplexity measured, string? picture, bool asJson)
+    {
+        if (picture is not null)
+        {
+            PositionPlot.Write(measured.Positions, picture);
+        }
+
+        if (asJson)
+        {
+            Screen.PrintJson(new
+            {
+                Perplexity = measured.Whole.Value,
+                measured.Whole.Loss,
+                measured.Whole.Predictions,
+                Positions = measured.Positions.Select(p => new { p.First, p.Last, Perplexity = p.Perplexity.Value, p.Perplexity.Loss }),
+            });
+            return;
+        }
+
+        var table = new ScreenTable(["#tokens before", "#perplexity"]);
+        foreach (PositionLoss position in measured.Positions)
+        {
+            table.Row([$"{position.First:N0} to {position.Last:N0}", $"{position.Perplexity.Value:0.00}"]);
+        }
+
+        Screen.Print(table);
+        Screen.Print($"perplexity {measured.Whole.Value:0.00} over {measured.Whole.Predictions:N0} predictions in one text");
+        if (picture is not null)
+        {
+            Screen.Print($"The picture is {picture}.");
+        }
+    }
+
+    private static void CheckPlot(string? path, Problems problems)
+    {
+        if (path is not null && !path.EndsWith(".png", StringComparison.OrdinalIgnoreCase))
+        {
+            problems.Add($"--plot is {path}; expected a name that ends in .png.");
+        }
+        else if (path is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
+        {
+            problems.Add($"--plot is {path}, whose folder does not exist; create it or choose another path.");
+        }
+    }
+
+    private static void CheckLength(long length, string path)
+    {
+        if (length < 2)
+        {
+            throw new UserErrorException($"{path}: the text has {length} token, so that there is nothing to predict; add text.");
+        }
+    }
+
+    private static void AtLeast(long given, long least, string option, Problems problems)
     {
         if (given < least)
         {

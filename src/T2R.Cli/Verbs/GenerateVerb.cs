@@ -3,7 +3,6 @@ using System.Text;
 using T2R.Generation;
 using T2R.Generation.Decoding;
 using T2R.Generation.Serving;
-using T2R.Mixers;
 using T2R.Models;
 using T2R.Tokenization;
 using static TorchSharp.torch;
@@ -137,7 +136,7 @@ internal static class GenerateVerb
 
     private static GenerationResult Run(Engine engine, GenerationRequest request, CancellationToken stop)
     {
-        WarnBeyondTraining(engine.Config, (request.From?.Length ?? 0) + request.Prompt.Count + request.MaxNewTokens);
+        ModelOptions.WarnBeyondTraining(engine.Config, (request.From?.Length ?? 0) + request.Prompt.Count + request.MaxNewTokens);
         using Stream output = ResultStream.Open();
         RunningGeneration running = engine.Submit(request, stop);
         try
@@ -163,14 +162,6 @@ internal static class GenerateVerb
         }
 
         return running.Result.GetAwaiter().GetResult();
-    }
-
-    private static void WarnBeyondTraining(ModelConfig config, long length)
-    {
-        if (length > config.MaxPositionEmbeddings && config.Mixers.Any(m => m is SoftmaxAttentionConfig { SlidingWindow: null }))
-        {
-            Screen.Warn($"the model was made for {config.MaxPositionEmbeddings} positions and its softmax layers may not make sense beyond; the text can have {length}.");
-        }
     }
 
     // The last token is chosen and not read.

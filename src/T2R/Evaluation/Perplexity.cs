@@ -49,16 +49,22 @@ public sealed record Perplexity(double Loss, long Predictions)
         var x_ND = x_BTD.narrow(1, 0, length - 1).flatten(0, 1);
         var next_N = batch.Ids.narrow(1, 1, length - 1).flatten();
 
-        var sum = zeros(1, ScalarType.Float64, x_ND.device);
-        long chunk = Math.Max(1, ChunkLogits / model.Config.VocabularySize);
-        for (long start = 0; start < x_ND.shape[0]; start += chunk)
+        return Losses(model, x_ND, next_N).sum(ScalarType.Float64).item<double>();
+    }
+
+    /// <summary>Cross-entropies of tokens, one by one, fp32 <c>[N]</c>; of their logits some exist at a time.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="x_ND">The residual stream after the last block.</param>
+    /// <param name="next_N">What comes after each.</param>
+    internal static Tensor Losses(CausalLM model, Tensor x_ND, Tensor next_N)
+    {
+        using var scope = NewDisposeScope();
+        int chunk = (int)Math.Max(1, ChunkLogits / model.Config.VocabularySize);
+        var losses = x_ND.split(chunk).Zip(next_N.split(chunk), (x_nD, next_n) =>
         {
             using var chunkScope = NewDisposeScope();
-            long rows = Math.Min(chunk, x_ND.shape[0] - start);
-            var logits_nV = model.Logits(x_ND.narrow(0, start, rows));
-            sum.add_(nn.functional.cross_entropy(logits_nV, next_N.narrow(0, start, rows), reduction: nn.Reduction.None).sum(ScalarType.Float64));
-        }
-
-        return sum.item<double>();
+            return nn.functional.cross_entropy(model.Logits(x_nD), next_n, reduction: nn.Reduction.None).MoveToOuterDisposeScope();
+        });
+        return cat([.. losses]).MoveToOuterDisposeScope();
     }
 }

@@ -1,7 +1,6 @@
-using System.Globalization;
 using ScottPlot;
-using ScottPlot.TickGenerators;
 using T2R.Checkpoints;
+using T2R.Evaluation;
 
 namespace T2R.Training;
 
@@ -28,10 +27,10 @@ public static class RecoveryPlot
 
         plot.Axes.AutoScale();
         var limits = plot.Axes.GetLimits();
-        var bottom = Ticks(limits.Left, limits.Right, tokens => tokens / 1e6, after: Math.Log10(zero) + 0.1);
+        var bottom = LogTicks.Between(limits.Left, limits.Right, tokens => tokens / 1e6, after: Math.Log10(zero) + 0.1);
         bottom.AddMajor(Math.Log10(zero), "0");
         plot.Axes.Bottom.TickGenerator = bottom;
-        plot.Axes.Left.TickGenerator = Ticks(limits.Bottom, limits.Top, perplexity => perplexity);
+        plot.Axes.Left.TickGenerator = LogTicks.Between(limits.Bottom, limits.Top, perplexity => perplexity);
         plot.Grid.MinorLineColor = Colors.Black.WithOpacity(0.05);
         plot.Grid.MinorLineWidth = 1;
         plot.Title("Recovery");
@@ -39,33 +38,5 @@ public static class RecoveryPlot
         plot.YLabel("perplexity on held-out text");
         plot.ShowLegend(Alignment.UpperRight);
         AtomicFile.WriteAllBytes(path, plot.GetImageBytes(1000, 600, ImageFormat.Png));
-    }
-
-    // Marks at 1 to 9 times each power of ten between the exponents, numbers at 1, 2 and 5.
-    private static NumericManual Ticks(double least, double most, Func<double, double> shown, double after = double.NegativeInfinity)
-    {
-        var ticks = new NumericManual();
-        for (int exponent = (int)Math.Floor(least); exponent <= most; exponent++)
-        {
-            for (int digit = 1; digit <= 9; digit++)
-            {
-                double value = digit * Math.Pow(10, exponent), position = Math.Log10(value);
-                if (position < Math.Max(least, after) || position > most)
-                {
-                    continue;
-                }
-
-                if (digit is 1 or 2 or 5)
-                {
-                    ticks.AddMajor(position, shown(value).ToString("#,0.######", CultureInfo.InvariantCulture));
-                }
-                else
-                {
-                    ticks.AddMinor(position);
-                }
-            }
-        }
-
-        return ticks;
     }
 }

@@ -71,6 +71,37 @@ public sealed class EvalVerbTests : IDisposable
         Assert.Contains("100000", error);
     }
 
+    [Fact]
+    public async Task One_long_text_is_measured_by_position_and_drawn()
+    {
+        string ids = _folder["valid.u16"], picture = _folder["p.png"];
+        File.WriteAllBytes(ids, [.. Enumerable.Range(0, 3000).SelectMany(i => BitConverter.GetBytes((ushort)(1 + (i * i % 200))))]);
+        string[] command = ["eval", _model, "--data", ids, "--stream", "--tokens", "2500", "--plot", picture];
+        var (code, output, error) = await T2rProcess.Run(command);
+        Assert.Equal((0, ""), (code, error));
+        string[] lines = output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["1 to 511", "512 to 1,023", "1,024 to 2,047", "2,048 to 2,499"], lines[1..5].Select(l => l.Trim()[..l.Trim().LastIndexOf(' ')].Trim()));
+        Assert.Matches(@"^perplexity [\d.]+ over 2,499 predictions in one text$", lines[5]);
+        Assert.Equal([137, 80, 78, 71], File.ReadAllBytes(picture)[..4]);
+
+        (code, output, _) = await T2rProcess.Run([.. command[..^2], "--json"]);
+        Assert.Equal(0, code);
+        JsonElement json = JsonDocument.Parse(output).RootElement;
+        Assert.Equal(2499, json.GetProperty("predictions").GetInt64());
+        Assert.Equal([511, 1023, 2047, 2499], json.GetProperty("positions").EnumerateArray().Select(p => p.GetProperty("last").GetInt64()));
+    }
+
+    [Fact]
+    public async Task Options_without_effect_are_refused()
+    {
+        var (code, _, error) = await T2rProcess.Run(["eval", _model, "--data", _text, "--stream", "--windows", "3", "--form", "recurrent", "--plot", "none/p.pdf", "--tokens", "1"]);
+        Assert.Equal(2, code);
+        Assert.All(["--windows has no effect with", "--form has no effect with", "p.pdf", "--tokens is 1"], s => Assert.Contains(s, error));
+        (code, _, error) = await T2rProcess.Run(["eval", _model, "--data", _text, "--plot", _folder["none/p.png"]]);
+        Assert.Equal(2, code);
+        Assert.All(["--plot has no effect without", "whose folder does not exist"], s => Assert.Contains(s, error));
+    }
+
     private async Task<JsonElement> Measure(params string[] options)
     {
         var (code, output, _) = await T2rProcess.Run(["eval", _model, "--data", _text, "--windows", "5", "--window-length", "32", "--json", .. options]);
