@@ -26,7 +26,6 @@ public sealed class HttpServer : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly ServedModel _model;
-    private bool _isStopping;
 
     private HttpServer(ServedModel model, ServerOptions options, ILoggerFactory logs)
     {
@@ -72,7 +71,6 @@ public sealed class HttpServer : IAsyncDisposable
     /// <param name="drain">How long they may take to end.</param>
     public async Task StopAsync(TimeSpan drain)
     {
-        _isStopping = true;
         using CancellationTokenSource deadline = new(drain), end = new(drain + Farewell);
         await Task.WhenAll(_model.Engine.DrainAsync(deadline.Token), _app.StopAsync(end.Token));
     }
@@ -80,7 +78,6 @@ public sealed class HttpServer : IAsyncDisposable
     /// <summary>Stops at once.</summary>
     public async ValueTask DisposeAsync()
     {
-        _isStopping = true;
         await _model.Engine.DisposeAsync();
         await _app.DisposeAsync();
     }
@@ -145,8 +142,9 @@ public sealed class HttpServer : IAsyncDisposable
 
     private Task AnswerHealthAsync(HttpContext context)
     {
-        context.Response.StatusCode = _isStopping ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status200OK;
-        return WriteAsync(context, new HealthBody(_isStopping ? "stopping" : "ok"));
+        bool isOpen = _model.Engine.IsOpen;
+        context.Response.StatusCode = isOpen ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+        return WriteAsync(context, new HealthBody(isOpen ? "ok" : "closed"));
     }
 
     private static Task WriteAsync(HttpContext context, object value)

@@ -74,32 +74,32 @@ internal static class LoadClient
         }
 
         void Count(string what) => counts.AddOrUpdate(what, 1, (_, n) => n + 1);
+    }
 
-        // Returns whether the stream ended as it should.
-        async Task<bool> ReadAsync(HttpResponseMessage response, int leaveAfter)
+    // Returns whether the stream ended as it should.
+    private static async Task<bool> ReadAsync(HttpResponseMessage response, int leaveAfter)
+    {
+        using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
+        int parts = 0;
+        while (await reader.ReadLineAsync() is { } line)
         {
-            using var reader = new StreamReader(await response.Content.ReadAsStreamAsync());
-            int parts = 0;
-            while (await reader.ReadLineAsync() is { } line)
+            if (line.Contains("\"error\"", StringComparison.Ordinal))
             {
-                if (line.Contains("\"error\"", StringComparison.Ordinal))
-                {
-                    throw new InvalidDataException(line);
-                }
-
-                if (line == "data: [DONE]")
-                {
-                    return true;
-                }
-
-                if (line.StartsWith("data: ", StringComparison.Ordinal) && ++parts >= leaveAfter)
-                {
-                    return false;
-                }
+                throw new InvalidDataException(line);
             }
 
-            throw new EndOfStreamException("the stream ended without [DONE]");
+            if (line == "data: [DONE]")
+            {
+                return true;
+            }
+
+            if (line.StartsWith("data: ", StringComparison.Ordinal) && ++parts >= leaveAfter)
+            {
+                return false;
+            }
         }
+
+        throw new EndOfStreamException("the stream ended without [DONE]");
     }
 
     private static async Task<Dictionary<string, double>> MetricsAsync(HttpClient http)

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
 using T2R.Models;
+using T2R.Server;
 using Xunit;
 
 namespace T2R.Tests.Server;
@@ -32,7 +33,7 @@ public sealed partial class MetricsTests
     [Fact]
     public async Task The_state_of_a_running_sequence_is_measured_and_does_not_grow()
     {
-        await using TestServer server = await TestServer.StartAsync(new() { MaxNewTokens = int.MaxValue });
+        await using TestServer server = await TestServer.StartAsync(new ServerOptions { MaxNewTokens = int.MaxValue });
         long expected = StateSize.Bytes(server.Engine.Config, 0, 2);
         using HttpResponseMessage running = await server.BeginAsync("/v1/completions", $$"""{"prompt": "a", "max_tokens": 2000000000, "stream": true, {{TestServer.Endless}}}""");
         foreach (int tokens in new[] { 10, 500 })
@@ -73,40 +74,4 @@ public sealed partial class MetricsTests
 
     [GeneratedRegex(@"^(# (HELP|TYPE) .+|[a-z_][a-z0-9_]*(\{[a-z_]+=""[^""]*""(,[a-z_]+=""[^""]*"")*\})? (NaN|[+-]Inf|[-+0-9.eE]+))$")]
     private static partial Regex Line();
-
-    /// <summary>Keeps what is logged.</summary>
-    private sealed class LogLines : ILoggerProvider, ILogger
-    {
-        private readonly List<string> _lines = [];
-
-        public IReadOnlyList<string> All
-        {
-            get
-            {
-                lock (_lines)
-                {
-                    return [.. _lines];
-                }
-            }
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (_lines)
-            {
-                _lines.Add(formatter(state, exception));
-            }
-        }
-
-        public void Dispose()
-        {
-        }
-    }
 }

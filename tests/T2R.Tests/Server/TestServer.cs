@@ -9,6 +9,7 @@ using T2R.Models;
 using T2R.Server;
 using T2R.Server.Chat;
 using T2R.Tests.Checkpoints;
+using T2R.Tests.Generation.Serving;
 using T2R.Tests.Models;
 using T2R.Tests.Tokenization;
 using T2R.Tokenization;
@@ -23,9 +24,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>Keeps a text from ending by itself.</summary>
     public const string Endless = """ "logit_bias": {"2": -100} """;
 
-    private readonly CausalLM _weights;
+    private readonly CausalLM? _weights;
 
-    private TestServer(HttpServer server, ServedModel model, CausalLM weights)
+    private TestServer(HttpServer server, ServedModel model, CausalLM? weights)
     {
         (Server, Model, _weights) = (server, model, weights);
         Client = new HttpClient { BaseAddress = server.Address };
@@ -61,8 +62,14 @@ internal sealed class TestServer : IAsyncDisposable
         CausalLM weights = opened.Load(CPU, ScalarType.Float32);
         var running = new Engine(Decoders.Open(weights, slots), tokenizer, fingerprint, engine);
         var model = new ServedModel("tiny", fingerprint, running, tokenizer, hasTemplate ? template ?? ChatTemplates.Named("plain") : null);
-        options = (options ?? new ServerOptions()) with { Port = 0 };
-        return new TestServer(await HttpServer.StartAsync(model, options, logs ?? NullLoggerFactory.Instance, TestContext.Current.CancellationToken), model, weights);
+        return new TestServer(await ListenAsync(model, options, logs), model, weights);
+    }
+
+    /// <summary>A server whose model is a decoder that a test can make fail.</summary>
+    public static async Task<TestServer> StartAsync(ToyDecoder decoder, ILoggerFactory? logs = null)
+    {
+        var model = new ServedModel("toy", new string('0', 64), new Engine(decoder, TinyTokens.Tokenizer), TinyTokens.Tokenizer, ChatTemplates.Named("plain"));
+        return new TestServer(await ListenAsync(model, null, logs), model, null);
     }
 
     /// <summary>Sends JSON and reads the answer, which is JSON too.</summary>
@@ -124,8 +131,11 @@ internal sealed class TestServer : IAsyncDisposable
     {
         Client.Dispose();
         await Server.DisposeAsync();
-        _weights.Dispose();
+        _weights?.Dispose();
     }
+
+    private static Task<HttpServer> ListenAsync(ServedModel model, ServerOptions? options, ILoggerFactory? logs) =>
+        HttpServer.StartAsync(model, (options ?? new ServerOptions()) with { Port = 0 }, logs ?? NullLoggerFactory.Instance, TestContext.Current.CancellationToken);
 
     private static StringContent Json(string json) => new(json, Encoding.UTF8, "application/json");
 }
