@@ -103,8 +103,7 @@ internal sealed class GenerationEndpoint(
         {
             throw ApiException.Invalid(
                 $"The prompt has {ids.Count} tokens; this server reads at most {options.MaxPromptTokens} a request. Shorten it, or start the server with a larger --max-prompt-tokens.",
-                "context_length_exceeded",
-                "prompt");
+                "context_length_exceeded");
         }
 
         // Draws are counted from the request's beginning: a session changes what is read, not what is generated.
