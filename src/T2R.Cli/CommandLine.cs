@@ -14,6 +14,7 @@ internal static class CommandLine
         "t2r doctor",
         "t2r convert Mistral-7B-v0.1 --out Mistral-7B-GSA",
         "t2r generate Mistral-7B-GSA --prompt \"Once upon a time\"",
+        "t2r serve Mistral-7B-GSA",
     ];
 
     public static RootCommand Create()
@@ -29,6 +30,7 @@ internal static class CommandLine
             InspectVerb.Create(),
             MakeRandomVerb.Create(),
             GenerateVerb.Create(),
+            ServeVerb.Create(),
             LogitsVerb.Create(),
             EvalVerb.Create(),
             TokenizeVerb.Create(),

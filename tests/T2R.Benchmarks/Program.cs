@@ -7,6 +7,11 @@ if (args is ["ladder", ..])
     return MemoryLadder.Run(args[1..]);
 }
 
+if (args is ["load", var url, var clients, var seconds])
+{
+    return LoadClient.Run(url, int.Parse(clients), int.Parse(seconds));
+}
+
 LibTorch.Load();
 switch (args)
 {

@@ -22,7 +22,8 @@ public partial class ArchitectureTests
         ["Evaluation"] = 5,
         ["Bench"] = 6,
         ["Recipes"] = 6,
-        ["Cli"] = 7,
+        ["Server"] = 7,
+        ["Cli"] = 8,
     };
 
     private static readonly (string Folder, string Uses, string File)[] Arrows = [.. FindArrows().Distinct()];
@@ -55,12 +56,13 @@ public partial class ArchitectureTests
     [Fact]
     public void Namespaces_are_folders()
     {
-        string library = Path.Combine(Repository.Root, "src", "T2R"), program = Path.Combine(Repository.Root, "src", "T2R.Cli");
+        string library = Path.Combine(Repository.Root, "src", "T2R"), program = Path.Combine(Repository.Root, "src", "T2R.Cli"), server = Path.Combine(Repository.Root, "src", "T2R.Server");
         Assert.Empty(Repository.SourceFiles("src")
             .Select(f => (File: f, Declared: NamespaceOf(f)))
             .Where(f => f.Declared is not null
                 && f.Declared != ExpectedNamespace(f.File, library, "T2R")
-                && f.Declared != ExpectedNamespace(f.File, program, "T2R.Cli"))
+                && f.Declared != ExpectedNamespace(f.File, program, "T2R.Cli")
+                && f.Declared != ExpectedNamespace(f.File, server, "T2R.Server"))
             .Select(f => $"{f.File} declares {f.Declared}"));
     }
 
@@ -71,6 +73,13 @@ public partial class ArchitectureTests
     [Fact]
     public void The_library_knows_nothing_of_the_console() =>
         Assert.DoesNotContain(Repository.SourceFiles("src/T2R"), f => Console().IsMatch(Code(f)));
+
+    [Fact]
+    public void The_library_knows_nothing_of_HTTP_and_the_server_nothing_of_the_console()
+    {
+        Assert.DoesNotContain(Repository.SourceFiles("src/T2R"), f => AspNet().IsMatch(Code(f)));
+        Assert.DoesNotContain(Repository.SourceFiles("src/T2R.Server"), f => Console().IsMatch(Code(f)));
+    }
 
     [Fact]
     public void No_source_file_has_more_than_400_lines() =>
@@ -106,6 +115,7 @@ public partial class ArchitectureTests
     private static string? FolderOf(string file) => Path.GetRelativePath(Repository.Root, file).Split('/') switch
     {
         ["src", "T2R.Cli", ..] => "Cli",
+        ["src", "T2R.Server", ..] => "Server",
         ["src", "T2R", var folder, _, ..] => folder,
         _ => null,
     };
@@ -131,6 +141,9 @@ public partial class ArchitectureTests
 
     [GeneratedRegex(@"\b(Spectre\.Console|System\.CommandLine|Console\.(Out|Error|Write|WriteLine))\b")]
     private static partial Regex Console();
+
+    [GeneratedRegex(@"\b(Microsoft\.AspNetCore|Microsoft\.Extensions)\b")]
+    private static partial Regex AspNet();
 
     [GeneratedRegex(@"^public\s+(?:(?:static|sealed|abstract|readonly|ref|partial|unsafe)\s+)*(?:class|record|struct|interface|enum|delegate)\b", RegexOptions.Multiline)]
     private static partial Regex PublicType();

@@ -56,6 +56,13 @@ public sealed class SentencePieceTokenizer : Tokenizer
         ArrayPool<char>.Shared.Return(buffer);
     }
 
+    /// <summary>
+    /// A text as its pieces are cut from it, with U+2581 for spaces and the space that the model puts before a text. Texts like that can be joined and encoded without
+    /// being normalized again.
+    /// </summary>
+    /// <param name="text">Any UTF-16; a lone surrogate counts as U+FFFD.</param>
+    public string Normalize(string text) => Normalize(text, new EncodeSettings { ConsiderNormalization = true });
+
     /// <inheritdoc/>
     public override string Decode(IEnumerable<int> ids)
     {

@@ -50,6 +50,18 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     /// <summary>How many sequences run at once.</summary>
     public int Slots => _decoder.Slots;
 
+    /// <summary>Whether it takes requests: it is not being stopped, and its decoder has not failed for good.</summary>
+    public bool IsOpen
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return !_isClosed;
+            }
+        }
+    }
+
     /// <summary>What it does and has done.</summary>
     public EngineStatistics Statistics
     {

@@ -17,6 +17,9 @@ internal sealed class HeldTokens(SentencePieceTokenizer tokenizer, IReadOnlyList
     // Of the tokens held, joined.
     private string _text = "";
 
+    /// <summary>Ids that came and are not of the text: those of a stop string, or the one that ends a text.</summary>
+    internal IReadOnlyList<int> Unsaid { get; private set; } = [];
+
     /// <summary>Takes note of a token that is not given out.</summary>
     /// <param name="id">Its id.</param>
     internal void Skip(int id) => _decoder.Append(id);
@@ -45,12 +48,17 @@ internal sealed class HeldTokens(SentencePieceTokenizer tokenizer, IReadOnlyList
         int rest = Release(stop);
         if (rest > 0)
         {
-            certain(_held.Peek() with { Text = _text[..rest] });
+            certain(_held.Dequeue() with { Text = _text[..rest] });
         }
 
+        Unsaid = [.. _held.Select(t => t.Id)];
         _held.Clear();
         return true;
     }
+
+    /// <summary>Takes the end-of-text id, which is not of the text.</summary>
+    /// <param name="id">The id.</param>
+    internal void End(int id) => Unsaid = [id];
 
     /// <summary>Ends the text: gives out what is held.</summary>
     internal void End()

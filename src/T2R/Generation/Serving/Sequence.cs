@@ -90,6 +90,7 @@ internal sealed class Sequence
         (_ids, _read, _echoed) = ([id], 0, 1);
         if (id == _config.EosTokenId && !Request.IgnoreEos)
         {
+            _held.End(id);
             return FinishReason.Stop;
         }
 
@@ -124,6 +125,7 @@ internal sealed class Sequence
             Stopwatch.GetElapsedTime(_submitted, _begun),
             Stopwatch.GetElapsedTime(_begun, _first),
             Stopwatch.GetElapsedTime(_first, now),
+            _held.Unsaid,
             state));
     }
 
