@@ -48,10 +48,10 @@ internal static class EvalVerb
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             using var progress = new ProgressReporter();
-            Func<PackedWindows>? read = text.Find(parsed, folder, progress, problems, stop);
+            Func<TokenStream>? read = text.Find(parsed, folder, progress, problems, stop);
             problems.ThrowIfAny();
 
-            PackedWindows windows = read!();
+            PackedWindows windows = text.Cut(parsed, read!());
             int count = text.Count(parsed, windows);
             using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
             long began = Stopwatch.GetTimestamp();
