@@ -18,14 +18,14 @@ internal sealed class WindowOptions(bool required)
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_data, _windows, _windowLength, _batchSize])
+        foreach (Option option in (Option[])[_data, .. OfWindows])
         {
             verb.Options.Add(option);
         }
     }
 
-    /// <summary>Those that say how the text is cut.</summary>
-    public IReadOnlyList<Option> Cuts => [_windows, _windowLength, _batchSize];
+    /// <summary>Those that say how it is cut.</summary>
+    public IReadOnlyList<Option> OfWindows => [_windows, _windowLength, _batchSize];
 
     /// <summary>The text's path; null when none is given.</summary>
     public string? Path(ParseResult parsed) => parsed.GetValue(_data);
@@ -42,15 +42,8 @@ internal sealed class WindowOptions(bool required)
     /// <param name="progress">Hears of the reading.</param>
     /// <param name="problems">Receives what is wrong.</param>
     /// <param name="stop">Stops the reading.</param>
-    /// <returns>Reads the text and cuts it; null with a problem, or when no text is given.</returns>
-    public Func<PackedWindows>? Find(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop) =>
-        FindText(parsed, folder, progress, problems, stop) is { } read ? () => Cut(parsed, read()) : null;
-
-    /// <summary>Cuts a text into windows.</summary>
-    public PackedWindows Cut(ParseResult parsed, TokenStream text) => new(text, parsed.GetValue(_windowLength), seed: 0);
-
-    /// <summary>As <see cref="Find"/>, of the text in one piece.</summary>
-    public Func<TokenStream>? FindText(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop)
+    /// <returns>Reads the text, whose ids are all the model's; null with a problem, or when no text is given.</returns>
+    public Func<TokenStream>? Find(ParseResult parsed, ModelFolder? folder, ProgressReporter progress, Problems problems, CancellationToken stop)
     {
         AtLeast(parsed.GetValue(_windows) ?? 1, 1, _windows.Name, problems);
         AtLeast(parsed.GetValue(_windowLength), 2, _windowLength.Name, problems);
@@ -67,6 +60,9 @@ internal sealed class WindowOptions(bool required)
             return stream;
         };
     }
+
+    /// <summary>A text cut into windows.</summary>
+    public PackedWindows Cut(ParseResult parsed, TokenStream text) => new(text, parsed.GetValue(_windowLength), seed: 0);
 
     /// <summary>Measures a model in the chunk form.</summary>
     /// <param name="parsed">The command line.</param>

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using T2R.Generation.Decoding;
 using T2R.Interop;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
 namespace T2R.Benchmarks;
@@ -17,27 +18,32 @@ internal static class DecodingMeasure
     private const int Rounds = 7;
     private static readonly int[] Batches = [1, 2, 4, 8, 16, 32];
 
-    public static void Run(string path, ScalarType dtype)
+    /// <param name="path">The model's folder.</param>
+    /// <param name="weights">What they are held in: a dtype's name, or int8 or int4, with bf16 for embedding and head.</param>
+    public static void Run(string path, string weights)
     {
         using var folder = ModelFolder.Open(path);
-        using var model = folder.Load(CPU, dtype);
+        var quantization = QuantizedFormat.All.FirstOrDefault(f => f.Name == weights);
+        using var model = folder.Load(CPU, quantization is null ? DtypeName.Parse(weights) : ScalarType.BFloat16, quantization);
         using var decoder = new CpuDecoder(model, Batches[^1]);
         using var tensors = new TensorDecoder(model, 1);
         int[] prompt = [.. Enumerable.Range(0, 512).Select(i => ((i * i) + (7 * i)) % model.Config.VocabularySize)], next = new int[1];
-        var figures = new List<(string Name, int Tokens, Action Work)>
+        var figures = new List<(string Name, int Tokens, Action Work)> { ("CpuDecoder, 512 of a prompt", prompt.Length, () => Prefill(decoder, prompt)) };
+        if (quantization is null)
         {
-            ("tensors, one token", 1, () => tensors.Step([0], [7])),
-            ("tensors, 512 of a prompt", prompt.Length, () => tensors.Prefill(0, prompt)),
-            ("CpuDecoder, 512 of a prompt", prompt.Length, () => Prefill(decoder, prompt)),
-        };
+            figures.Add(("tensors, one token", 1, () => tensors.Step([0], [7])));
+            figures.Add(("tensors, 512 of a prompt", prompt.Length, () => tensors.Prefill(0, prompt)));
+        }
+
         foreach (int batch in Batches)
         {
             int[] slots = [.. Enumerable.Range(0, batch)], ids = [.. slots.Select(s => s + 5)];
             figures.Add(($"CpuDecoder, {batch} sequences", batch, () => decoder.Step(slots, ids)));
         }
 
-        double seconds = WeightSeconds(model), bytes = ReadBytes(model);
-        Console.WriteLine($"{model.Weights.ParameterCount:N0} parameters in {dtype}; a token reads {bytes / 1e6:F1} MB, in {seconds * 1e3:F3} ms by one thread ({bytes / seconds / 1e9:F1} GB/s)");
+        Tensor[] read = Read(model);
+        double seconds = Seconds(() => Array.ForEach(read, w => Sum(TensorMemory.Bytes(w)))), bytes = read.Sum(t => t.numel() * t.element_size());
+        Console.WriteLine($"{model.Weights.ParameterCount:N0} parameters in {weights}; a token reads {bytes / 1e6:F1} MB, in {seconds * 1e3:F3} ms by one thread ({bytes / seconds / 1e9:F1} GB/s)");
         var best = Enumerable.Repeat(double.MaxValue, figures.Count).ToArray();
         for (int round = 0; round < Rounds; round++)
         {
@@ -77,26 +83,18 @@ internal static class DecodingMeasure
     }
 
     // All but the embedding, of which a token reads one row unless it is the head as well.
-    private static IEnumerable<Tensor> Read(CausalLM model) =>
-        model.Weights.All.Where(w => w.Spec.Name != WeightLayout.Embedding || model.Config.TieWordEmbeddings).Select(w => w.Tensor);
-
-    private static double ReadBytes(CausalLM model) => Read(model).Sum(t => t.numel() * t.element_size());
-
-    private static double WeightSeconds(CausalLM model)
-    {
-        Tensor[] weights = [.. Read(model)];
-        return Seconds(() => Array.ForEach(weights, w => Sum(TensorMemory.Bytes(w))));
-    }
+    private static Tensor[] Read(CausalLM model) =>
+    [
+        .. model.Weights.All.Where(w => w.Spec.Name != WeightLayout.Embedding || model.Config.TieWordEmbeddings).Select(w => w.Tensor),
+        .. model.Weights.Specs.Select(s => model.Weights.Quantized(s.Name)).OfType<QuantizedWeight>().SelectMany(w => (Tensor[])[w.Codes, w.Scales]),
+    ];
 
     // In four streams, as a product reads four rows.
     private static ulong Sum(ReadOnlySpan<byte> bytes)
     {
         var vectors = MemoryMarshal.Cast<byte, Vector<ulong>>(bytes);
         int quarter = vectors.Length / 4;
-        var p = vectors[..quarter];
-        var q = vectors.Slice(quarter, quarter);
-        var r = vectors.Slice(2 * quarter, quarter);
-        var s = vectors.Slice(3 * quarter, quarter);
+        ReadOnlySpan<Vector<ulong>> p = vectors[..quarter], q = vectors.Slice(quarter, quarter), r = vectors.Slice(2 * quarter, quarter), s = vectors.Slice(3 * quarter, quarter);
         Vector<ulong> a = default, b = default, c = default, d = default;
         for (int i = 0; i < quarter; i++)
         {

@@ -30,8 +30,8 @@ switch (args)
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;
-    case ["decoding", var folder, var dtype]:
-        DecodingMeasure.Run(folder, T2R.Models.DtypeName.Parse(dtype));
+    case ["decoding", var folder, .. var weights]:
+        Array.ForEach(weights, w => DecodingMeasure.Run(folder, w));
         break;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);

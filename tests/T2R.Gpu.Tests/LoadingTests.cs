@@ -4,6 +4,7 @@ using T2R.Interop;
 using T2R.Interop.Cuda;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -39,6 +40,31 @@ public class LoadingTests
         using (var onCpu = folder.Load(CPU, wanted))
         {
             AssertSame(onCpu.Weights, onCard.Weights);
+        }
+
+        Assert.Equal(before, Settled());
+    }
+
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData("int8")]
+    [InlineData("int4")]
+    public void A_folder_loads_in_few_bits_to_the_card_as_to_the_CPU(string name)
+    {
+        using var temporary = new Temporary();
+        RandomModel.Write(Config, temporary.Path, seed: 3, ScalarType.BFloat16, replace: true, cancellation: TestContext.Current.CancellationToken);
+        using var folder = ModelFolder.Open(temporary.Path);
+        long before = Settled();
+        using (var onCard = folder.Load(CUDA, ScalarType.BFloat16, QuantizedFormat.Parse(name)))
+        using (var onCpu = folder.Load(CPU, ScalarType.BFloat16, QuantizedFormat.Parse(name)))
+        {
+            AssertSame(onCpu.Weights, onCard.Weights);
+            foreach (var spec in onCpu.Weights.Specs.Where(s => s.IsProjection))
+            {
+                using var scope = NewDisposeScope();
+                QuantizedWeight expected = onCpu.Weights.Quantized(spec.Name)!, actual = onCard.Weights.Quantized(spec.Name)!;
+                Assert.True(expected.Codes.equal(actual.Codes.cpu()).all().item<bool>(), spec.Name);
+                Assert.True(expected.Dequantize(ScalarType.Float32).equal(actual.Dequantize(ScalarType.Float32).cpu()).all().item<bool>(), spec.Name);
+            }
         }
 
         Assert.Equal(before, Settled());

@@ -39,7 +39,7 @@ internal static class EvalVerb
         };
         model.AddTo(verb);
         text.AddTo(verb);
-        Option[] ofWindows = [.. text.Cuts, form, reset], ofStream = [tokens, plot];
+        Option[] ofWindows = [.. text.OfWindows, form, reset], ofStream = [tokens, plot];
         foreach (Option option in (Option[])[form, reset, stream, .. ofStream, json])
         {
             verb.Options.Add(option);
@@ -61,7 +61,7 @@ internal static class EvalVerb
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             using var progress = new ProgressReporter();
-            Func<TokenStream>? read = text.FindText(parsed, folder, progress, problems, stop);
+            Func<TokenStream>? read = text.Find(parsed, folder, progress, problems, stop);
             problems.ThrowIfAny();
 
             TokenStream ids = read!();

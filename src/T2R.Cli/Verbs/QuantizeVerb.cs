@@ -38,9 +38,9 @@ internal static class QuantizeVerb
             using var progress = new ProgressReporter();
             using ModelFolder? folder = problems.Try(() => ModelFolder.Open(parsed.GetValue(source)!));
             problems.Try(() => FolderWriter.CheckTarget(target, parsed.GetValue(force), parsed.GetValue(source)));
-            Func<PackedWindows>? read = text.Find(parsed, folder, progress, problems, stop);
+            Func<TokenStream>? read = text.Find(parsed, folder, progress, problems, stop);
             problems.ThrowIfAny();
-            PackedWindows? windows = read?.Invoke();
+            PackedWindows? windows = read is null ? null : text.Cut(parsed, read());
             Perplexity? plain = Measure(null), quantized = Measure(format);
             Exporter.Export(folder!.Config, folder.View, target, new ExportOptions
             {

@@ -32,20 +32,28 @@ public sealed class WeightSet : IDisposable
     public WeightSet(ModelConfig config, Func<WeightSpec, Tensor> read, Func<WeightSpec, QuantizedWeight> readQuantized)
     {
         Specs = WeightLayout.Of(config);
-        foreach (var spec in Specs)
+        try
         {
-            if (config.Quantization is not null && spec.IsProjection)
+            foreach (var spec in Specs)
             {
-                var weight = readQuantized(spec);
-                _quantized.Add(spec.Name, weight);
-                Check(spec, [weight.Rows, weight.Columns]);
+                if (config.Quantization is not null && spec.IsProjection)
+                {
+                    var weight = readQuantized(spec);
+                    _quantized.Add(spec.Name, weight);
+                    Check(spec, [weight.Rows, weight.Columns]);
+                }
+                else
+                {
+                    var tensor = read(spec);
+                    _tensors.Add(spec.Name, tensor.DetachFromDisposeScope());
+                    Check(spec, tensor.shape);
+                }
             }
-            else
-            {
-                var tensor = read(spec);
-                _tensors.Add(spec.Name, tensor.DetachFromDisposeScope());
-                Check(spec, tensor.shape);
-            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
         }
     }
 

@@ -116,6 +116,18 @@ public sealed class QuantizedModelTests : IDisposable
     }
 
     [Fact]
+    public void A_weight_that_is_no_number_is_named_and_nothing_is_left()
+    {
+        var broken = new TinyModel(Shape);
+        broken.Weights["model.layers.1.mlp.up_proj.weight"].Values[5] = double.NaN;
+        broken.Save(_folder["broken"]);
+        using var folder = ModelFolder.Open(_folder["broken"]);
+        long before = TensorCount.Settled();
+        Assert.Contains("blocks.1.mlp.up_proj.weight", Assert.Throws<UserErrorException>(() => folder.Load(CPU, ScalarType.Float32, QuantizedFormat.FourBit)).Message);
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
     public void Transformers_are_refused()
     {
         new TinyModel(Shape with { HybridLayers = null }).Save(_folder["transformer"]);

@@ -1,7 +1,9 @@
 using System.Text.Json.Nodes;
 using T2R.Conversion;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Recipes;
+using T2R.Tests.Models;
 using T2R.Tests.Training;
 using Xunit;
 using static TorchSharp.torch;
@@ -57,6 +59,22 @@ public class RecipeRunTests
         RunExport.Newest(world["run"], world["again"], dtype: null, quantization: null, replace: false, _ => { }, progress: null, Cancellation);
         Assert.Equal(ExportedWeights(world, "run"), File.ReadAllBytes(world["again/model.safetensors"]));
         Assert.NotEqual(File.ReadAllBytes(world["run/converted/model.safetensors"]), ExportedWeights(world, "run"));
+        Assert.Contains("cannot be stored in int4: blocks.0.mixer.q_proj.weight has", Assert.Throws<UserErrorException>(() =>
+            RunExport.Newest(world["run"], world["small"], dtype: null, QuantizedFormat.FourBit, replace: false, _ => { }, progress: null, Cancellation)).Message);
+    }
+
+    [Fact]
+    public void A_source_in_few_bits_is_refused()
+    {
+        using var world = new TinyWorld();
+        new TinyModel(new TinyShape { HybridLayers = [], Hidden = 64, HeadDim = 16, Intermediate = 128 }).Save(world["plain"]);
+        using (var plain = ModelFolder.Open(world["plain"]))
+        {
+            Exporter.Export(plain.Config, plain.View, world["small"], new ExportOptions { Quantization = QuantizedFormat.FourBit }, cancellation: Cancellation);
+        }
+
+        var error = Assert.Throws<UserErrorException>(() => world.Plan($"model.source={world["small"]}", "conversion=null", "training.distillation=null"));
+        Assert.Contains(error.Problems, p => p.Contains("model.source holds int4 weights"));
     }
 
     [Fact]

@@ -11,20 +11,17 @@ internal readonly ref struct BFloat16Format(ReadOnlySpan<ushort> weights) : IWei
     private readonly ref ushort _weights = ref MemoryMarshal.GetReference(weights);
 
     /// <inheritdoc />
-    public static int GroupLength => 64;
-
-    /// <inheritdoc />
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public WeightGroup Group(nint index) => new(ref Unsafe.As<ushort, byte>(ref Unsafe.Add(ref _weights, index)));
-
-    /// <inheritdoc />
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(WeightGroup group, nuint offset)
+    public (Vector512<float> A, Vector512<float> B, Vector512<float> C, Vector512<float> D) Group(nint index)
     {
-        var bits = Vector256.LoadUnsafe(ref Unsafe.As<byte, ushort>(ref group.First), offset);
-        return (Vector512.WidenLower(bits.ToVector512Unsafe()) << 16).AsSingle();
+        ref ushort first = ref Unsafe.Add(ref _weights, index);
+        return (Wide(ref first, 0), Wide(ref first, 16), Wide(ref first, 32), Wide(ref first, 48));
     }
 
     /// <inheritdoc />
     public float At(nint index) => BitConverter.UInt32BitsToSingle((uint)Unsafe.Add(ref _weights, index) << 16);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> Wide(ref ushort first, nuint offset) =>
+        (Vector512.WidenLower(Vector256.LoadUnsafe(ref first, offset).ToVector512Unsafe()) << 16).AsSingle();
 }

@@ -1,26 +1,24 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using static System.Runtime.Intrinsics.Vector512;
 
 namespace T2R.Ops.Rows;
 
 /// <summary>fp32, as it is.</summary>
-/// <param name="weights">The matrix.</param>
-internal readonly ref struct Float32Format(ReadOnlySpan<float> weights) : IWeightFormat
+/// <param name="first">The matrix's first weight.</param>
+internal readonly ref struct Float32Format(ref float first) : IWeightFormat
 {
-    private readonly ref float _weights = ref MemoryMarshal.GetReference(weights);
-
-    /// <inheritdoc />
-    public static int GroupLength => 64;
-
-    /// <inheritdoc />
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public WeightGroup Group(nint index) => new(ref Unsafe.As<float, byte>(ref Unsafe.Add(ref _weights, index)));
+    /// <summary>The matrix's first weight.</summary>
+    internal readonly ref float First = ref first;
 
     /// <inheritdoc />
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(WeightGroup group, nuint offset) => Vector512.LoadUnsafe(ref Unsafe.As<byte, float>(ref group.First), offset);
+    public (Vector512<float> A, Vector512<float> B, Vector512<float> C, Vector512<float> D) Group(nint index)
+    {
+        ref float group = ref Unsafe.Add(ref First, index);
+        return (LoadUnsafe(ref group), LoadUnsafe(ref group, 16), LoadUnsafe(ref group, 32), LoadUnsafe(ref group, 48));
+    }
 
     /// <inheritdoc />
-    public float At(nint index) => Unsafe.Add(ref _weights, index);
+    public float At(nint index) => Unsafe.Add(ref First, index);
 }

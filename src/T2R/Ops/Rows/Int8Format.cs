@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using T2R.Ops.Quantized;
 
 namespace T2R.Ops.Rows;
@@ -11,27 +12,30 @@ namespace T2R.Ops.Rows;
 internal readonly ref struct Int8Format(ReadOnlySpan<sbyte> codes, ReadOnlySpan<ushort> scales) : IWeightFormat
 {
     private readonly ref sbyte _codes = ref MemoryMarshal.GetReference(codes);
-    private readonly ref ushort _scales = ref MemoryMarshal.GetReference(scales);
-
-    /// <inheritdoc />
-    public static int GroupLength => QuantizedFormat.GroupLength;
+    private readonly BFloat16Format _scales = new(scales);
 
     /// <inheritdoc />
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public WeightGroup Group(nint index) => new(ref Unsafe.As<sbyte, byte>(ref Unsafe.Add(ref _codes, index)), Vector512.Create(Scale(index)));
-
-    /// <inheritdoc />
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(WeightGroup group, nuint offset)
+    public (Vector512<float> A, Vector512<float> B, Vector512<float> C, Vector512<float> D) Group(nint index)
     {
-        var codes = Vector128.LoadUnsafe(ref Unsafe.As<byte, sbyte>(ref group.First), offset);
-        var half = Vector256.WidenLower(codes.ToVector256Unsafe());
-        return Vector512.ConvertToSingle(Vector512.WidenLower(half.ToVector512Unsafe())) * group.Scale;
+        ref sbyte first = ref Unsafe.Add(ref _codes, index);
+        var scale = Vector512.Create(Scale(index));
+        return (Wide(ref first, 0) * scale, Wide(ref first, 16) * scale, Wide(ref first, 32) * scale, Wide(ref first, 48) * scale);
     }
 
     /// <inheritdoc />
     public float At(nint index) => Unsafe.Add(ref _codes, index) * Scale(index);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private float Scale(nint index) => BitConverter.UInt32BitsToSingle((uint)Unsafe.Add(ref _scales, index / QuantizedFormat.GroupLength) << 16);
+    private static Vector512<float> Wide(ref sbyte first, nuint offset)
+    {
+        var codes = Vector128.LoadUnsafe(ref first, offset);
+        return Vector512.ConvertToSingle(Avx512F.IsSupported
+            ? Avx512F.ConvertToVector512Int32(codes)
+            : Vector512.WidenLower(Vector256.WidenLower(codes.ToVector256Unsafe()).ToVector512Unsafe()));
+    }
+
+    // Places are not negative, and a shift is cheaper than a division that need not know.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private float Scale(nint index) => _scales.At(index >>> 6);
 }

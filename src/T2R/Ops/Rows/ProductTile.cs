@@ -11,80 +11,70 @@ namespace T2R.Ops.Rows;
 /// </summary>
 internal static class ProductTile
 {
-    /// <summary>The products with one row.</summary>
+    /// <summary>The products of weights in any format with one row.</summary>
     /// <param name="weights">The weights.</param>
     /// <param name="rows">Where their four rows begin.</param>
     /// <param name="x">Where the inputs begin.</param>
-    /// <param name="columns">Numbers to sum: a multiple of 16, and of the groups of a format that shares scales.</param>
+    /// <param name="columns">Numbers to sum; whole groups.</param>
     /// <returns>The four weight rows' sums.</returns>
     internal static Vector128<float> One<TFormat>(TFormat weights, FourRows rows, ref float x, int columns)
         where TFormat : struct, IWeightFormat, allows ref struct
     {
         Vector512<float> a = default, b = default, c = default, d = default;
-        for (int first = 0; first < columns; first += TFormat.GroupLength)
+        for (int first = 0; first < columns; first += IWeightFormat.GroupLength)
         {
-            var (at, end) = (rows + first, (nuint)Math.Min(TFormat.GroupLength, columns - first));
-            WeightGroup p = weights.Group(at.A), q = weights.Group(at.B), r = weights.Group(at.C), s = weights.Group(at.D);
-            ref float x0 = ref Unsafe.Add(ref x, first);
-            for (nuint i = 0; i < end; i += 16)
-            {
-                var u = LoadUnsafe(ref x0, i);
-                a = MultiplyAddEstimate(TFormat.Load(p, i), u, a);
-                b = MultiplyAddEstimate(TFormat.Load(q, i), u, b);
-                c = MultiplyAddEstimate(TFormat.Load(r, i), u, c);
-                d = MultiplyAddEstimate(TFormat.Load(s, i), u, d);
-            }
+            ref float group = ref Unsafe.Add(ref x, first);
+            Vector512<float> x0 = LoadUnsafe(ref group), x1 = LoadUnsafe(ref group, 16), x2 = LoadUnsafe(ref group, 32), x3 = LoadUnsafe(ref group, 48);
+            var w = weights.Group(rows.A + first);
+            a = MultiplyAddEstimate(w.D, x3, MultiplyAddEstimate(w.C, x2, MultiplyAddEstimate(w.B, x1, MultiplyAddEstimate(w.A, x0, a))));
+            w = weights.Group(rows.B + first);
+            b = MultiplyAddEstimate(w.D, x3, MultiplyAddEstimate(w.C, x2, MultiplyAddEstimate(w.B, x1, MultiplyAddEstimate(w.A, x0, b))));
+            w = weights.Group(rows.C + first);
+            c = MultiplyAddEstimate(w.D, x3, MultiplyAddEstimate(w.C, x2, MultiplyAddEstimate(w.B, x1, MultiplyAddEstimate(w.A, x0, c))));
+            w = weights.Group(rows.D + first);
+            d = MultiplyAddEstimate(w.D, x3, MultiplyAddEstimate(w.C, x2, MultiplyAddEstimate(w.B, x1, MultiplyAddEstimate(w.A, x0, d))));
         }
 
         return SumLanes(a, b, c, d);
     }
 
-    /// <summary>The products with four rows.</summary>
-    /// <inheritdoc cref="One" />
-    /// <param name="weights">The weights.</param>
+    /// <summary>The products of fp32 weights with four rows.</summary>
+    /// <param name="w">The weights.</param>
     /// <param name="rows">Where their four rows begin.</param>
     /// <param name="x">Where the first row of inputs begins.</param>
-    /// <param name="stride">Floats from one row of inputs to the next.</param>
-    /// <param name="columns">As for one row.</param>
+    /// <param name="xStride">Floats from one row of inputs to the next.</param>
+    /// <param name="columns">Numbers to sum; whole groups.</param>
     /// <returns>For each row of inputs the four weight rows' sums.</returns>
-    internal static (Vector128<float> Row0, Vector128<float> Row1, Vector128<float> Row2, Vector128<float> Row3) Four<TFormat>(
-        TFormat weights, FourRows rows, ref float x, int stride, int columns)
-        where TFormat : struct, IWeightFormat, allows ref struct
+    internal static (Vector128<float> Row0, Vector128<float> Row1, Vector128<float> Row2, Vector128<float> Row3) Four(
+        ref float w, FourRows rows, ref float x, int xStride, int columns)
     {
         Vector512<float> a0 = default, a1 = default, a2 = default, a3 = default, b0 = default, b1 = default, b2 = default, b3 = default;
         Vector512<float> c0 = default, c1 = default, c2 = default, c3 = default, d0 = default, d1 = default, d2 = default, d3 = default;
-        for (int first = 0; first < columns; first += TFormat.GroupLength)
+        ref float wa = ref Unsafe.Add(ref w, rows.A), wb = ref Unsafe.Add(ref w, rows.B), wc = ref Unsafe.Add(ref w, rows.C), wd = ref Unsafe.Add(ref w, rows.D);
+        ref float x1 = ref Unsafe.Add(ref x, xStride), x2 = ref Unsafe.Add(ref x1, xStride), x3 = ref Unsafe.Add(ref x2, xStride);
+        for (nuint i = 0; i < (nuint)columns; i += 16)
         {
-            var (at, end) = (rows + first, (nuint)Math.Min(TFormat.GroupLength, columns - first));
-            WeightGroup p = weights.Group(at.A), q = weights.Group(at.B), r = weights.Group(at.C), s = weights.Group(at.D);
-            ref float x0 = ref Unsafe.Add(ref x, first);
-            ref float x1 = ref Unsafe.Add(ref x0, stride);
-            ref float x2 = ref Unsafe.Add(ref x1, stride);
-            ref float x3 = ref Unsafe.Add(ref x2, stride);
-            for (nuint i = 0; i < end; i += 16)
-            {
-                Vector512<float> u0 = LoadUnsafe(ref x0, i), u1 = LoadUnsafe(ref x1, i), u2 = LoadUnsafe(ref x2, i), u3 = LoadUnsafe(ref x3, i);
-                var w = TFormat.Load(p, i);
-                a0 = MultiplyAddEstimate(w, u0, a0);
-                a1 = MultiplyAddEstimate(w, u1, a1);
-                a2 = MultiplyAddEstimate(w, u2, a2);
-                a3 = MultiplyAddEstimate(w, u3, a3);
-                w = TFormat.Load(q, i);
-                b0 = MultiplyAddEstimate(w, u0, b0);
-                b1 = MultiplyAddEstimate(w, u1, b1);
-                b2 = MultiplyAddEstimate(w, u2, b2);
-                b3 = MultiplyAddEstimate(w, u3, b3);
-                w = TFormat.Load(r, i);
-                c0 = MultiplyAddEstimate(w, u0, c0);
-                c1 = MultiplyAddEstimate(w, u1, c1);
-                c2 = MultiplyAddEstimate(w, u2, c2);
-                c3 = MultiplyAddEstimate(w, u3, c3);
-                w = TFormat.Load(s, i);
-                d0 = MultiplyAddEstimate(w, u0, d0);
-                d1 = MultiplyAddEstimate(w, u1, d1);
-                d2 = MultiplyAddEstimate(w, u2, d2);
-                d3 = MultiplyAddEstimate(w, u3, d3);
-            }
+            Vector512<float> u0 = LoadUnsafe(ref x, i), u1 = LoadUnsafe(ref x1, i), u2 = LoadUnsafe(ref x2, i), u3 = LoadUnsafe(ref x3, i);
+            var u = LoadUnsafe(ref wa, i);
+            a0 = MultiplyAddEstimate(u, u0, a0);
+            a1 = MultiplyAddEstimate(u, u1, a1);
+            a2 = MultiplyAddEstimate(u, u2, a2);
+            a3 = MultiplyAddEstimate(u, u3, a3);
+            u = LoadUnsafe(ref wb, i);
+            b0 = MultiplyAddEstimate(u, u0, b0);
+            b1 = MultiplyAddEstimate(u, u1, b1);
+            b2 = MultiplyAddEstimate(u, u2, b2);
+            b3 = MultiplyAddEstimate(u, u3, b3);
+            u = LoadUnsafe(ref wc, i);
+            c0 = MultiplyAddEstimate(u, u0, c0);
+            c1 = MultiplyAddEstimate(u, u1, c1);
+            c2 = MultiplyAddEstimate(u, u2, c2);
+            c3 = MultiplyAddEstimate(u, u3, c3);
+            u = LoadUnsafe(ref wd, i);
+            d0 = MultiplyAddEstimate(u, u0, d0);
+            d1 = MultiplyAddEstimate(u, u1, d1);
+            d2 = MultiplyAddEstimate(u, u2, d2);
+            d3 = MultiplyAddEstimate(u, u3, d3);
         }
 
         return (SumLanes(a0, b0, c0, d0), SumLanes(a1, b1, c1, d1), SumLanes(a2, b2, c2, d2), SumLanes(a3, b3, c3, d3));

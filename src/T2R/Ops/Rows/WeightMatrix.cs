@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using T2R.Interop;
 using T2R.Ops.Quantized;
 using static TorchSharp.torch;
@@ -65,7 +66,7 @@ internal abstract class WeightMatrix(int rows, int columns)
 
     private sealed class Float32Matrix(ReadOnlyMemory<float> weights, int rows, int columns) : WeightMatrix(rows, columns)
     {
-        private Float32Format Format => new(weights.Span);
+        private Float32Format Format => new(ref MemoryMarshal.GetReference(weights.Span));
 
         internal override void Multiply(RowProduct product, int first, int end) => product.Run(Format, first, end);
 
