@@ -1,10 +1,7 @@
 using System.CommandLine;
-using System.Globalization;
-using TorchSharp;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Ops.Quantized;
-using T2R.Tokenization;
 using static TorchSharp.torch;
 
 namespace T2R.Cli;
@@ -68,46 +65,8 @@ internal sealed class ModelOptions
         }
     }
 
-    /// <summary>Opens the tokenizer beside the model.</summary>
-    /// <exception cref="UserErrorException">There is none, or it has ids that the model does not have.</exception>
-    public static SentencePieceTokenizer OpenTokenizer(ModelFolder folder)
-    {
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
-        return tokenizer.VocabularySize <= folder.Config.VocabularySize
-            ? tokenizer
-            : throw new UserErrorException(
-                $"{folder.Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {folder.Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
-    }
-
     /// <summary>Where to run; null with a problem.</summary>
-    public Device? Device(ParseResult parsed, Problems problems)
-    {
-        string given = parsed.GetRequiredValue(_device);
-        string[] parts = given.Split(':');
-        int index = 0;
-        bool isDevice = parts is ["cpu"] or ["cuda"] || (parts is ["cuda", var number] && int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out index));
-        if (!isDevice)
-        {
-            problems.Add($"--device is '{given}'; expected cpu, cuda or cuda:N.");
-            return null;
-        }
-
-        if (parts[0] == "cpu")
-        {
-            return CPU;
-        }
-
-        int cards = cuda.is_available() ? cuda.device_count() : 0;
-        if (index >= cards)
-        {
-            problems.Add(cards == 0
-                ? $"--device is '{given}', and libtorch can use no CUDA device here; `t2r doctor` says why."
-                : $"--device is '{given}', and there are {cards} CUDA devices, cuda:0 to cuda:{cards - 1}.");
-            return null;
-        }
-
-        return new Device(DeviceType.CUDA, index);
-    }
+    public Device? Device(ParseResult parsed, Problems problems) => problems.Try("--device", () => DeviceName.Parse(parsed.GetRequiredValue(_device)));
 
     /// <summary>The numbers to compute with; null with a problem.</summary>
     public ScalarType? Dtype(ParseResult parsed, Problems problems)

@@ -73,7 +73,7 @@ internal static class ServeVerb
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
-            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(() => ModelOptions.OpenTokenizer(folder));
+            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
             ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));

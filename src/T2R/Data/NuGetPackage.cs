@@ -1,4 +1,3 @@
-using System.Reflection;
 using System.Runtime.InteropServices;
 
 namespace T2R.Data;
@@ -34,7 +33,7 @@ internal static class NuGetPackage
     {
         string?[] folders =
         [
-            typeof(NuGetPackage).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == "NuGetFolder")?.Value,
+            AppContext.GetData("T2R.NuGetFolder") as string,
             Environment.GetEnvironmentVariable("NUGET_PACKAGES"),
             Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages"),
         ];

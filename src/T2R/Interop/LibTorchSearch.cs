@@ -1,14 +1,15 @@
-using System.Reflection;
-
 namespace T2R.Interop;
 
-/// <summary>Where libtorch and TorchSharp's native library may lie, in the order they are tried.</summary>
+/// <summary>
+/// Where libtorch and TorchSharp's native library may lie, in the order they are tried. Where NuGet's packages have them, the build has recorded in the program's
+/// runtimeconfig.json (T2R.targets).
+/// </summary>
 internal static class LibTorchSearch
 {
     public const string Variable = "T2R_LIBTORCH";
 
     public const string Remedies =
-        $"To mend it: run `dotnet restore` again so that the NuGet package libtorch-cpu-linux-x64 is there, or set {Variable} to the folder that holds libtorch_cpu.so "
+        $"To mend it: reference the NuGet package libtorch-cpu-linux-x64 in the program's project and build it again, or set {Variable} to the folder that holds libtorch_cpu.so "
         + "(for an installed PyTorch, the folder `lib` beside its `__init__.py`).";
 
     private const string LibTorchSharpFile = "libLibTorchSharp.so";
@@ -40,7 +41,7 @@ internal static class LibTorchSearch
         string[] folders = [.. BesideProgram(), .. FromBuild("LibTorchSharpFolder"), .. FromNuGet("LibTorchSharpFolder")];
         return folders.Select(f => Path.Combine(f, LibTorchSharpFile)).FirstOrDefault(File.Exists)
             ?? throw new DllNotFoundException(
-                $"{LibTorchSharpFile}, which the NuGet package TorchSharp carries, was not found in: {string.Join(", ", folders)}. Run `dotnet restore` again, or publish the program again.");
+                $"{LibTorchSharpFile}, which the NuGet package TorchSharp carries, was not found in: {string.Join(", ", folders)}. Build the program again, or publish it for a machine without NuGet's packages.");
     }
 
     internal static LibTorchFolder Named(string path)
@@ -73,6 +74,5 @@ internal static class LibTorchSearch
         return candidate == folder ? [] : [candidate];
     }
 
-    private static string? Recorded(string key) =>
-        typeof(LibTorchSearch).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().FirstOrDefault(a => a.Key == key)?.Value;
+    private static string? Recorded(string key) => AppContext.GetData($"T2R.{key}") as string;
 }

@@ -1,6 +1,7 @@
 using T2R.Checkpoints;
 using T2R.Interop;
 using T2R.Ops.Quantized;
+using T2R.Tokenization;
 using static TorchSharp.torch;
 
 namespace T2R.Models;
@@ -76,6 +77,17 @@ public sealed class ModelFolder : IDisposable
             checkpoint?.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Opens the tokenizer that lies beside the weights.</summary>
+    /// <exception cref="UserErrorException">There is none, it is damaged or not supported, or it has ids that the model does not have.</exception>
+    public SentencePieceTokenizer OpenTokenizer()
+    {
+        var tokenizer = TokenizerFolder.Open(Path);
+        return tokenizer.VocabularySize <= Config.VocabularySize
+            ? tokenizer
+            : throw new UserErrorException(
+                $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
     /// <summary>A weight as it is stored: a CPU tensor over the mapped file, good while this folder is open.</summary>

@@ -29,7 +29,7 @@ public sealed class LibTorchSearchTests : IDisposable
         var refusal = Assert.Throws<DllNotFoundException>(() => LibTorchSearch.Find([new("/nowhere", "recorded by the build"), new("/elsewhere", "NuGet")], () => null));
         Assert.Contains("/nowhere (recorded by the build), /elsewhere (NuGet)", refusal.Message);
         Assert.Contains("python3", refusal.Message);
-        Assert.Contains("dotnet restore", refusal.Message);
+        Assert.Contains("libtorch-cpu-linux-x64", refusal.Message);
         Assert.Contains("T2R_LIBTORCH", refusal.Message);
     }
 
