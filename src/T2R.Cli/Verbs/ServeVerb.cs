@@ -4,6 +4,7 @@ using T2R.Cli.Serve;
 using T2R.Generation.Decoding;
 using T2R.Generation.Serving;
 using T2R.Models;
+using T2R.Ops.Quantized;
 using T2R.Server;
 using T2R.Server.Chat;
 using T2R.Tokenization;
@@ -72,13 +73,14 @@ internal static class ServeVerb
 
             Device? device = model.Device(parsed, problems);
             ScalarType? dtype = model.Dtype(parsed, problems);
+            QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
             ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));
             string fingerprint = folder!.Fingerprint(), called = parsed.GetValue(name) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder.Path)));
-            using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value);
+            using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value, quantization);
             var engine = new Engine(Decoders.Open(loaded, parsed.GetValue(slots)), tokenizer!, fingerprint, engineOptions);
             Serve(new ServedModel(called, fingerprint, engine, tokenizer!, chat), options, logs, patience, stop).GetAwaiter().GetResult();
         });
