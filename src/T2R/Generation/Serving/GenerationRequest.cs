@@ -59,12 +59,8 @@ public sealed record GenerationRequest
             problems.Add("The prompt has no ids; expected at least one, such as the beginning-of-text id.");
         }
 
-        int wrong = Prompt.FirstOrDefault(id => (uint)id >= (uint)vocabularySize);
-        if ((uint)wrong >= (uint)vocabularySize)
-        {
-            problems.Add($"The prompt has id {wrong}; ids are 0 to {vocabularySize - 1}.");
-        }
-
+        CheckIds(Prompt, "The prompt", vocabularySize, problems);
+        CheckIds([.. From?.Unread ?? [], .. From?.Seen ?? []], "The state", vocabularySize, problems);
         if (MaxNewTokens < 0)
         {
             problems.Add($"The number of new tokens is {MaxNewTokens}; expected 0 or more.");
@@ -83,6 +79,15 @@ public sealed record GenerationRequest
         if (Stops.FirstOrDefault(s => s.Length is 0 or > MaxStopLength) is { } stop)
         {
             problems.Add($"A stop string has {stop.Length} characters; expected 1 to {MaxStopLength}.");
+        }
+    }
+
+    private static void CheckIds(IReadOnlyList<int> ids, string whose, int vocabularySize, Problems problems)
+    {
+        int wrong = ids.FirstOrDefault(id => (uint)id >= (uint)vocabularySize);
+        if ((uint)wrong >= (uint)vocabularySize)
+        {
+            problems.Add($"{whose} has id {wrong}; ids are 0 to {vocabularySize - 1}.");
         }
     }
 }

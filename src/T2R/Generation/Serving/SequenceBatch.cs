@@ -29,10 +29,11 @@ internal sealed class SequenceBatch(IDecoder decoder, string? fingerprint, TimeS
     /// <summary>Gives a sequence a slot, of which there must be a free one.</summary>
     internal void Add(Sequence sequence)
     {
+        int slot = _free.Pop();
         _sequences.Add(sequence);
-        sequence.Begin(_free.Pop());
         Try([sequence], () =>
         {
+            sequence.Begin(slot);
             if (sequence.Request.From is { } state)
             {
                 decoder.Load(sequence.Slot, state.Memory);
@@ -104,12 +105,16 @@ internal sealed class SequenceBatch(IDecoder decoder, string? fingerprint, TimeS
         {
             decoder.Step(_slots.AsSpan(0, ready.Length), _ids.AsSpan(0, ready.Length));
             Done = Done with { Steps = Done.Steps + 1, PromptTokens = Done.PromptTokens + prompts };
-            foreach (var sequence in ready)
+        });
+        foreach (var sequence in ready.Where(_sequences.Contains))
+        {
+            Try([sequence], () =>
             {
                 sequence.Advance(LogitsFor(sequence));
                 LeaveIfDone(sequence);
-            }
-        });
+            });
+        }
+
         Choose([.. ready.Where(s => s.IsRead && _sequences.Contains(s))]);
         return Worked(began, true);
     }

@@ -12,10 +12,16 @@ public class FailingDecoderTests
     public async Task A_step_that_fails_fails_those_in_it_and_the_engine_goes_on()
     {
         int steps = 0;
+        using var gate = new ManualResetEventSlim();
         var decoder = new ToyDecoder(2, TinyTokens.Count);
-        decoder.Reading = slots => Throw(slots.Length == 2 && ++steps == 5);
+        decoder.Reading = slots =>
+        {
+            gate.Wait();
+            Throw(slots.Length == 2 && ++steps == 5);
+        };
         await using var engine = new Engine(decoder, TinyTokens.Tokenizer);
         RunningGeneration[] all = [.. Enumerable.Range(0, 3).Select(_ => Submit(engine))];
+        gate.Set();
         foreach (var running in all[..2])
         {
             Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(running.All)).Message);
@@ -23,6 +29,7 @@ public class FailingDecoderTests
         }
 
         Assert.Equal(40, (await all[2].All()).Length);
+        await engine.DrainAsync(TestContext.Current.CancellationToken);
         Assert.Equal((2, 1, 0), (engine.Statistics.Failed, engine.Statistics.Finished, engine.Statistics.Active));
     }
 
@@ -43,8 +50,10 @@ public class FailingDecoderTests
     [Fact]
     public async Task Logits_that_are_no_numbers_fail_their_sequence_alone()
     {
-        await using var engine = new Engine(new ToyDecoder(3, TinyTokens.Count) { Broken = 1 }, TinyTokens.Tokenizer);
+        using var gate = new ManualResetEventSlim();
+        await using var engine = new Engine(new ToyDecoder(3, TinyTokens.Count) { Broken = 1, Reading = _ => gate.Wait() }, TinyTokens.Tokenizer);
         RunningGeneration[] all = [.. Enumerable.Range(0, 3).Select(_ => Submit(engine))];
+        gate.Set();
         var error = await Assert.ThrowsAsync<UserErrorException>(all[1].All);
         Assert.Contains("not finite", error.Message);
         int[] expected = PlainGeneration.Ids(new ToyDecoder(1, TinyTokens.Count), TinyTokens.Count, Request);

@@ -116,6 +116,8 @@ public class SequenceStateTests
         var state = Run(engine, new GenerationRequest { Prompt = [1], MaxNewTokens = 1, KeepState = true }).State!;
         var request = new GenerationRequest { Prompt = [], From = state with { Fingerprint = "another" } };
         Assert.All(["another", Mine], f => Assert.Contains(f, Assert.Throws<UserErrorException>(() => engine.Submit(request, TestContext.Current.CancellationToken)).Message));
+        request = request with { From = state with { Unread = [TinyTokens.Count], Seen = [-1] } };
+        Assert.Contains("The state has id", Assert.Throws<UserErrorException>(() => engine.Submit(request, TestContext.Current.CancellationToken)).Message);
         Assert.Throws<UserErrorException>(() => nameless.Submit(request with { From = state }, TestContext.Current.CancellationToken));
     }
 
