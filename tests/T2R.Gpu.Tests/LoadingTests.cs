@@ -62,7 +62,8 @@ public class LoadingTests
             {
                 using var scope = NewDisposeScope();
                 QuantizedWeight expected = onCpu.Weights.Quantized(spec.Name)!, actual = onCard.Weights.Quantized(spec.Name)!;
-                Assert.True(expected.Codes.equal(actual.Codes.cpu()).all().item<bool>(), spec.Name);
+
+                // Codes lie as kernels read them there.
                 Assert.True(expected.Dequantize(ScalarType.Float32).equal(actual.Dequantize(ScalarType.Float32).cpu()).all().item<bool>(), spec.Name);
             }
         }
