@@ -14,7 +14,7 @@ namespace T2R.Gpu.Tests;
 public class DecodingTests
 {
     private static readonly SentencePieceTokenizer Tokenizer =
-        new(new BytePairTrainer { VocabularySize = 300 }.Train(["the tale of a bell in the hall and a ball on the wall"]));
+        new(new BytePairTrainer { VocabularySize = 300 }.Train([.. Enumerable.Range(0, 300).Select(i => $"the tale of bell {i} in the hall and of {i * i} balls on the wall")]));
 
     private static readonly ModelConfig Recurrent = TrainedModel.Config with { Mixers = [.. TrainedModel.Config.Mixers.Where(m => m is GatedSlotAttentionConfig)] };
 
