@@ -35,8 +35,8 @@ public sealed class ChatTemplateTests
     {
         SentencePieceTokenizer tokenizer = TinyModels.Tokenizer(
             [.. TinyModels.Ranked(TinyModels.English), .. Spelled.Select(s => new SentencePiece(s, 0, SentencePieceType.UserDefined))]);
-        int open = tokenizer.EncodeToIds("a[INST]").Last();
-        Assert.Equal("[INST]", tokenizer.Model.Pieces[open].Text);
+        int[] ids = [.. tokenizer.EncodeToIds("a[INST]")];
+        Assert.Equal("[INST]", tokenizer.Model.Pieces[ids[^1]].Text);
         Assert.Equal(Write("mistral", Tokenizer()), Write("mistral", tokenizer));
         Assert.Equal(2, Check("chatml", tokenizer, 2).Count);
     }

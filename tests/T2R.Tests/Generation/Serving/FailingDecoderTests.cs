@@ -82,7 +82,7 @@ public class FailingDecoderTests
         int clears = 0;
         await using var engine = new Engine(new ToyDecoder(1, TinyTokens.Count) { Clearing = _ => Throw(++clears == 1) }, TinyTokens.Tokenizer);
         var first = Submit(engine);
-        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon))).Message);
+        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon, TestContext.Current.CancellationToken))).Message);
         Assert.Equal(40, (await Submit(engine).All()).Length);
         await engine.DrainAsync(TestContext.Current.CancellationToken);
         Assert.Equal((1, 1, 0), (engine.Statistics.Failed, engine.Statistics.Finished, engine.Statistics.Active));
@@ -93,7 +93,7 @@ public class FailingDecoderTests
     {
         await using var engine = new Engine(new ToyDecoder(1, TinyTokens.Count) { Clearing = _ => Throw(true) }, TinyTokens.Tokenizer);
         var first = Submit(engine);
-        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon))).Message);
+        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon, TestContext.Current.CancellationToken))).Message);
         await engine.DrainAsync(TestContext.Current.CancellationToken);
         Assert.Equal((1, 0, 0), (engine.Statistics.Failed, engine.Statistics.Finished, engine.Statistics.Active));
     }
@@ -125,7 +125,7 @@ public class FailingDecoderTests
         await cancelling.WaitAsync(Soon, TestContext.Current.CancellationToken);
         foreach (var one in (RunningGeneration[])[running, .. waiting])
         {
-            await Assert.ThrowsAsync<IOException>(() => one.Result.WaitAsync(Soon));
+            await Assert.ThrowsAsync<IOException>(() => one.Result.WaitAsync(Soon, TestContext.Current.CancellationToken));
         }
 
         await engine.DisposeAsync();
