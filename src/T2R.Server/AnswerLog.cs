@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Logging;
+using T2R.Generation.Serving;
 using T2R.Server.Api;
 using T2R.Server.Metrics;
 
@@ -40,7 +41,7 @@ internal sealed partial class AnswerLog(ServerOptions options, ServerMetrics met
         // Who only looks, as often as a scraper or the page does, is no news.
         LogLevel level = method == "GET" && status < StatusCodes.Status400BadRequest ? LogLevel.Debug : LogLevel.Information;
         Answered(log, level, method, endpoint, status, milliseconds, record.PromptTokens, record.NewTokens);
-        if (record.LateFailure is { } late and not ApiException)
+        if (record.LateFailure is { } late && IsFailure(late))
         {
             Failed(log, endpoint, late);
         }
@@ -54,7 +55,7 @@ internal sealed partial class AnswerLog(ServerOptions options, ServerMetrics met
         }
 
         ApiException error = ErrorOf.Exception(e, options);
-        if (error.Status >= StatusCodes.Status500InternalServerError && e is not ApiException)
+        if (error.Status >= StatusCodes.Status500InternalServerError && IsFailure(e))
         {
             Failed(log, context.GetEndpoint()?.DisplayName ?? "none", e);
         }
@@ -68,6 +69,9 @@ internal sealed partial class AnswerLog(ServerOptions options, ServerMetrics met
         await WriteAsync(context, error);
         return error.Status;
     }
+
+    // A refusal is none, and a server that is being stopped refuses what comes.
+    private static bool IsFailure(Exception e) => e is not (ApiException or EngineStoppedException { InnerException: null });
 
     // Routing sets a status and no body.
     private static Task AnswerUnmatchedAsync(HttpContext context) => (context.Response.HasStarted, context.Response.StatusCode) switch

@@ -101,11 +101,21 @@ internal static class EvalVerb
 
     private static void ShowStream(StreamPerplexity measured, string? picture, bool asJson)
     {
-        if (picture is not null)
+        Show(measured, asJson);
+        if (picture is null)
         {
-            PositionPlot.Write(measured.Positions, picture);
+            return;
         }
 
+        PositionPlot.Write(measured.Positions, picture);
+        if (!asJson)
+        {
+            Screen.Print($"The picture is {picture}.");
+        }
+    }
+
+    private static void Show(StreamPerplexity measured, bool asJson)
+    {
         if (asJson)
         {
             Screen.PrintJson(new
@@ -126,10 +136,6 @@ internal static class EvalVerb
 
         Screen.Print(table);
         Screen.Print($"perplexity {measured.Whole.Value:0.00} over {measured.Whole.Predictions:N0} predictions in one text");
-        if (picture is not null)
-        {
-            Screen.Print($"The picture is {picture}.");
-        }
     }
 
     private static void CheckPlot(string? path, Problems problems)

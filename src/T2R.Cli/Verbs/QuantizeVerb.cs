@@ -37,6 +37,7 @@ internal static class QuantizeVerb
             QuantizedFormat? format = problems.Try(() => QuantizedFormat.Parse(parsed.GetValue(to)!));
             using var progress = new ProgressReporter();
             using ModelFolder? folder = problems.Try(() => ModelFolder.Open(parsed.GetValue(source)!));
+            CheckSource(folder, problems);
             problems.Try(() => FolderWriter.CheckTarget(target, parsed.GetValue(force), parsed.GetValue(source)));
             Func<TokenStream>? read = text.Find(parsed, folder, progress, problems, stop);
             problems.ThrowIfAny();
@@ -66,8 +67,20 @@ internal static class QuantizeVerb
         return verb;
     }
 
+    private static void CheckSource(ModelFolder? folder, Problems problems)
+    {
+        if (folder?.Config.Quantization is { } held)
+        {
+            problems.Add($"{folder.Path}: holds {held} weights, which can be run and nothing else; take the folder that they were made of.");
+        }
+        else if (folder is not null && QuantizedModel.WhyNot(folder.Config) is { } reason)
+        {
+            problems.Add($"{folder.Path}: cannot be held in few bits: {reason}.");
+        }
+    }
+
     private static MeasuredFigure Figure(string held, Perplexity perplexity) =>
-        new($"perplexity in {held}, over {perplexity.Predictions:N0} predictions", perplexity.Value.ToString("F3", CultureInfo.InvariantCulture));
+        new($"perplexity with weights in {held}, computed in fp32, over {perplexity.Predictions:N0} predictions", perplexity.Value.ToString("F3", CultureInfo.InvariantCulture));
 
     private static void Show(string target, ModelFolder source, QuantizedFormat format, Perplexity? plain, Perplexity? quantized, bool asJson)
     {
@@ -81,7 +94,7 @@ internal static class QuantizeVerb
         Screen.Print($"{Quantity.Bytes(source.TotalBytes)} became {Quantity.Bytes(made.TotalBytes)}, {format}; the model lies in {target}.");
         if (plain is not null && quantized is not null)
         {
-            Screen.Print($"perplexity {plain.Value:0.000} became {quantized.Value:0.000}, over {plain.Predictions:N0} predictions");
+            Screen.Print($"perplexity {plain.Value:0.000} became {quantized.Value:0.000}, both computed in fp32, over {plain.Predictions:N0} predictions");
         }
     }
 }

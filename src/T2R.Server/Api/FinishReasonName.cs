@@ -2,14 +2,13 @@ using T2R.Generation.Serving;
 
 namespace T2R.Server.Api;
 
-/// <summary>Why a text ended, in the interface's words.</summary>
+/// <summary>Why a text ended, in the interface's words; one that was cancelled is answered with an error.</summary>
 internal static class FinishReasonName
 {
     public static string? Of(FinishReason? reason) => reason switch
     {
         FinishReason.Stop => "stop",
         FinishReason.Length => "length",
-        FinishReason.Cancelled => "cancelled",
         _ => null,
     };
 }

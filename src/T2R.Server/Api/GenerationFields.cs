@@ -13,6 +13,9 @@ namespace T2R.Server.Api;
 internal sealed class GenerationFields(RequestFields fields, ServedModel model, ServerOptions options)
 {
     private const int MaxSessionId = 128;
+
+    // The client's alone; the chat template's come on top.
+    private const int MaxStops = 16;
     private const string Penalties = "leave it at 0; 'repetition_penalty' makes repeating less likely";
 
     // A prompt of one id stands for the client's, which is known later: an empty one is wrong.
@@ -67,10 +70,11 @@ internal sealed class GenerationFields(RequestFields fields, ServedModel model, 
     /// <param name="prompts">How many prompts there are.</param>
     public int Choices(int prompts)
     {
-        int choices = fields.Whole("n") ?? 1;
-        if (choices < 1 || (long)choices * prompts > ServerOptions.MaxChoices)
+        // More than the engine ever has at once would find its queue full for ever.
+        int choices = fields.Whole("n") ?? 1, most = Math.Min(ServerOptions.MaxChoices, model.Engine.Capacity);
+        if (choices < 1 || (long)choices * prompts > most)
         {
-            fields.Add("n", $"'n' is {choices} for {prompts} prompts; expected at least 1, and at most {ServerOptions.MaxChoices} completions in all.");
+            fields.Add("n", $"'n' is {choices} for {prompts} prompts; expected at least 1, and at most {most} completions in all, which is what this server takes at once.");
             return 1;
         }
 
@@ -154,6 +158,12 @@ internal sealed class GenerationFields(RequestFields fields, ServedModel model, 
             return fields.Wrong<List<string>>("stop", stop, "a string or an array of strings");
         }
 
+        if (stop.GetArrayLength() > MaxStops)
+        {
+            fields.Add("stop", $"'stop' has {stop.GetArrayLength()} strings; expected at most {MaxStops}.");
+            return null;
+        }
+
         if (stop.EnumerateArray().FirstOrDefault(s => s.ValueKind != JsonValueKind.String) is { ValueKind: not JsonValueKind.Undefined } wrong)
         {
             return fields.Wrong<List<string>>("stop", wrong, "strings alone in the array");
@@ -172,6 +182,12 @@ internal sealed class GenerationFields(RequestFields fields, ServedModel model, 
         if (bias.ValueKind != JsonValueKind.Object)
         {
             return fields.Wrong<Dictionary<int, float>>("logit_bias", bias, "an object from ids to numbers");
+        }
+
+        if (bias.GetPropertyCount() > SamplingOptions.MostBiases)
+        {
+            fields.Add("logit_bias", $"'logit_bias' has {bias.GetPropertyCount()} ids; expected at most {SamplingOptions.MostBiases}.");
+            return null;
         }
 
         var biases = new Dictionary<int, float>();

@@ -48,7 +48,7 @@ public static class ChatTemplates
         var pieces = PromptWriter.Pieces(tokenizer);
         foreach (string piece in template.Pieces.Where(p => !pieces.ContainsKey(p)))
         {
-            problems.Add($"The chat template '{template.Name}' needs the piece {piece}, which the tokenizer does not have; give another with --chat-template.");
+            problems.Add($"The chat template '{template.Name}' needs the control piece {piece}, which the tokenizer does not have; give another with --chat-template.");
         }
 
         if (template.EndPiece is { } end && pieces.TryGetValue(end, out int id) && id != endOfText)

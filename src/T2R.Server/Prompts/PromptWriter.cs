@@ -5,20 +5,20 @@ namespace T2R.Server.Prompts;
 
 /// <summary>Writes prompts in a model's words.</summary>
 /// <param name="tokenizer">The model's.</param>
-/// <param name="pieces">Its pieces that are no text (<see cref="Pieces"/>).</param>
+/// <param name="pieces">Its pieces that no text becomes (<see cref="Pieces"/>).</param>
 /// <param name="beginning">The id that begins a text.</param>
 /// <param name="end">The id that ends one.</param>
 internal sealed class PromptWriter(SentencePieceTokenizer tokenizer, IReadOnlyDictionary<string, int> pieces, int beginning, int end)
 {
     private readonly ImmutableArray<PromptPart>.Builder _parts = ImmutableArray.CreateBuilder<PromptPart>();
 
-    /// <summary>The ids of a tokenizer's pieces that are no text.</summary>
+    /// <summary>The ids of a tokenizer's pieces that no text becomes, whatever it spells: the control pieces. Those that a user defined are cut from text, so that clients can write them.</summary>
     public static Dictionary<string, int> Pieces(SentencePieceTokenizer tokenizer) => tokenizer.Model.Pieces
         .Select((piece, id) => (piece, id))
-        .Where(p => p.piece.Type is SentencePieceType.Control or SentencePieceType.UserDefined)
+        .Where(p => p.piece.Type == SentencePieceType.Control)
         .ToDictionary(p => p.piece.Text, p => p.id, StringComparer.Ordinal);
 
-    /// <summary>The id of a piece that is no text; null if the tokenizer has none.</summary>
+    /// <summary>The id of a piece that no text becomes; null if the tokenizer has none.</summary>
     public int? Find(string piece) => pieces.TryGetValue(piece, out int id) ? id : null;
 
     /// <summary>Begins the text.</summary>

@@ -11,12 +11,15 @@ public sealed record SamplingOptions
     /// <summary>The most that <see cref="LogitBias"/> adds, or takes away.</summary>
     public const float MostBias = 100;
 
+    /// <summary>The most ids of <see cref="LogitBias"/>.</summary>
+    public const int MostBiases = 1024;
+
     /// <summary>
     /// Makes ids that the text or its prompt has less likely: a positive logit is divided by this, a negative one multiplied (Keskar et al., CTRL, 2019, section 4.1). 1 for none.
     /// </summary>
     public double RepetitionPenalty { get; init; } = 1;
 
-    /// <summary>What is added to ids' logits, −100 to 100.</summary>
+    /// <summary>What is added to the logits of at most <see cref="MostBiases"/> ids, −100 to 100.</summary>
     public IReadOnlyDictionary<int, float> LogitBias { get; init; } = ImmutableDictionary<int, float>.Empty;
 
     /// <summary>Divides the logits; 0 always takes the likeliest token.</summary>
@@ -39,22 +42,47 @@ public sealed record SamplingOptions
     /// <param name="vocabularySize">Ids are below this.</param>
     public void Validate(Problems problems, int vocabularySize = int.MaxValue)
     {
-        Check(RepetitionPenalty is >= LeastPenalty and <= MostPenalty, $"The repetition penalty is {RepetitionPenalty}; expected {LeastPenalty} to {MostPenalty}, or 1 for none.");
-        Check(Temperature >= 0 && double.IsFinite(Temperature), $"The temperature is {Temperature}; expected 0 (always the likeliest token) or a positive number, such as 0.8.");
-        Check(TopK is not < 1, $"top-k is {TopK}; expected at least 1, or nothing to keep all tokens.");
-        Check(TopP is > 0 and <= 1, $"top-p is {TopP}; expected more than 0 and at most 1.");
-        Check(MinP is >= 0 and <= 1, $"min-p is {MinP}; expected 0 to 1.");
-        foreach (var (id, bias) in LogitBias)
+        if (RepetitionPenalty is not (>= LeastPenalty and <= MostPenalty))
         {
-            Check(bias is >= -MostBias and <= MostBias, $"The logit bias of id {id} is {bias}; expected {-MostBias} to {MostBias}.");
-            Check((uint)id < (uint)vocabularySize, $"There is a logit bias for id {id}; ids are 0 to {vocabularySize - 1}.");
+            problems.Add($"The repetition penalty is {RepetitionPenalty}; expected {LeastPenalty} to {MostPenalty}, or 1 for none.");
         }
 
-        void Check(bool holds, string sentence)
+        if (!double.IsFinite(Temperature) || Temperature < 0)
         {
-            if (!holds)
+            problems.Add($"The temperature is {Temperature}; expected 0 (always the likeliest token) or a positive number, such as 0.8.");
+        }
+
+        if (TopK < 1)
+        {
+            problems.Add($"top-k is {TopK}; expected at least 1, or nothing to keep all tokens.");
+        }
+
+        if (TopP is not (> 0 and <= 1))
+        {
+            problems.Add($"top-p is {TopP}; expected more than 0 and at most 1.");
+        }
+
+        if (MinP is not (>= 0 and <= 1))
+        {
+            problems.Add($"min-p is {MinP}; expected 0 to 1.");
+        }
+
+        if (LogitBias.Count > MostBiases)
+        {
+            problems.Add($"There are logit biases for {LogitBias.Count} ids; expected at most {MostBiases}.");
+            return;
+        }
+
+        foreach (var (id, bias) in LogitBias)
+        {
+            if (bias is not (>= -MostBias and <= MostBias))
             {
-                problems.Add(sentence);
+                problems.Add($"The logit bias of id {id} is {bias}; expected {-MostBias} to {MostBias}.");
+            }
+
+            if ((uint)id >= (uint)vocabularySize)
+            {
+                problems.Add($"There is a logit bias for id {id}; ids are 0 to {vocabularySize - 1}.");
             }
         }
     }

@@ -74,6 +74,9 @@ public sealed class TextGenerator : IDisposable
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
     /// <returns>Pieces of text, none empty, as they become certain; joined, they are what follows the prompt.</returns>
     /// <exception cref="UserErrorException">A value is out of range: all such at once. Or the model yields no numbers.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    /// <exception cref="EngineStoppedException">This was disposed before the text's end.</exception>
+    /// <exception cref="TimeoutException">The text was not taken for so long that its slot went to others (<see cref="EngineOptions.ReaderPatience"/>).</exception>
     public async IAsyncEnumerable<string> StreamAsync(
         string prompt, int maxNewTokens = 256, SamplingOptions? sampling = null, [EnumeratorCancellation] CancellationToken cancellation = default)
     {
@@ -91,6 +94,14 @@ public sealed class TextGenerator : IDisposable
             {
                 yield return token.Text;
             }
+        }
+
+        if ((await running.Result.ConfigureAwait(false)).FinishReason == FinishReason.Cancelled)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            throw Engine.IsOpen
+                ? new TimeoutException("The text was cut before its end: what came was not taken for too long, and the slot went to others; enumerate it faster, or keep it and use it later.")
+                : new EngineStoppedException("The text was cut before its end: the generator was disposed.");
         }
     }
 

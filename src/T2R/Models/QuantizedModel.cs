@@ -4,10 +4,11 @@ using T2R.Ops.Quantized;
 namespace T2R.Models;
 
 /// <summary>Which models can be held in few bits.</summary>
-internal static class QuantizedModel
+public static class QuantizedModel
 {
-    /// <summary>Why a model's matrices cannot be in few bits; null when they can.</summary>
+    /// <summary>Why a model's matrices cannot be in few bits.</summary>
     /// <param name="config">The model.</param>
+    /// <returns>The end of a sentence; null when they can.</returns>
     public static string? WhyNot(ModelConfig config)
     {
         if (!config.Mixers.Any(m => m is GatedSlotAttentionConfig))

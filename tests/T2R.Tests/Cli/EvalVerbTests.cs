@@ -92,6 +92,15 @@ public sealed class EvalVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_result_is_not_lost_with_its_picture()
+    {
+        Directory.CreateDirectory(_folder["p.png"]);
+        var (code, output, _) = await T2rProcess.Run(["eval", _model, "--data", _text, "--stream", "--plot", _folder["p.png"]]);
+        Assert.Equal(1, code);
+        Assert.Contains("predictions in one text", output);
+    }
+
+    [Fact]
     public async Task Options_without_effect_are_refused()
     {
         var (code, _, error) = await T2rProcess.Run(["eval", _model, "--data", _text, "--stream", "--windows", "3", "--form", "recurrent", "--plot", "none/p.pdf", "--tokens", "1"]);

@@ -36,6 +36,7 @@ public sealed class QuantizeVerbTests : IDisposable
         Assert.Equal(perplexity, await Measure(_folder["q"]), 1e-9);
         Assert.Equal(perplexity, await Measure(_model, "--quantize", "int4"), 1e-9);
         Assert.Equal(made.GetProperty("source_perplexity").GetDouble(), await Measure(_model), 1e-9);
+        Assert.Contains("| perplexity with weights in int4, computed in fp32, over", File.ReadAllText(Path.Combine(_folder["q"], "README.md")));
         Assert.Contains($"predictions | {perplexity:F3} |", File.ReadAllText(Path.Combine(_folder["q"], "README.md")));
 
         string[] generate = ["--prompt", "the tale", "--temperature", "0", "--max-new-tokens", "20", "--ignore-eos"];
@@ -62,9 +63,20 @@ public sealed class QuantizeVerbTests : IDisposable
     public async Task A_folder_in_few_bits_is_not_quantised_again()
     {
         Assert.Equal(0, (await T2rProcess.Run(["quantize", _model, "--to", "int8", "--out", _folder["q"]])).ExitCode);
-        var (code, _, error) = await T2rProcess.Run(["quantize", _folder["q"], "--to", "int4", "--out", _folder["again"]]);
+        var (code, _, error) = await T2rProcess.Run(["quantize", _folder["q"], "--to", "int4", "--out", _folder["again"], "--data", _folder["none.txt"]]);
         Assert.Equal(2, code);
         Assert.Contains("which can be run and nothing else", error);
+        Assert.Contains("none.txt", error);
+    }
+
+    [Fact]
+    public async Task A_model_that_cannot_be_in_few_bits_is_refused_before_it_is_measured()
+    {
+        new TinyModel(Shape with { HybridLayers = [], Hidden = 32, HeadDim = 8, Intermediate = 32 }).Save(_folder["narrow"]);
+        var (code, _, error) = await T2rProcess.Run(["quantize", _folder["narrow"], "--to", "int4", "--out", _folder["q"], "--data", _folder["none.txt"]]);
+        Assert.Equal(2, code);
+        Assert.Contains("cannot be held in few bits", error);
+        Assert.Contains("none.txt", error);
     }
 
     private async Task<double> Measure(string model, params string[] more)

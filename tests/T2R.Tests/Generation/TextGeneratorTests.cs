@@ -80,6 +80,22 @@ public sealed class TextGeneratorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_stream_that_is_cut_does_not_end_as_if_it_were_whole()
+    {
+        using var generator = TextGenerator.Open(_folder["m"]);
+        var sampling = Sampling with { LogitBias = new Dictionary<int, float> { [2] = -100 } };
+        await using var stream = generator.StreamAsync("the", int.MaxValue, sampling, Stop).GetAsyncEnumerator(Stop);
+        Assert.True(await stream.MoveNextAsync());
+        generator.Dispose();
+        await Assert.ThrowsAsync<EngineStoppedException>(async () =>
+        {
+            while (await stream.MoveNextAsync())
+            {
+            }
+        });
+    }
+
+    [Fact]
     public void Every_mistake_is_named_at_once()
     {
         var problems = Assert.Throws<UserErrorException>(() => TextGenerator.Open(_folder["none"], "tpu", "int3", "int5", slots: 0)).Problems;

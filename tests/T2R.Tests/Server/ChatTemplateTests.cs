@@ -10,6 +10,8 @@ namespace T2R.Tests.Server;
 
 public sealed class ChatTemplateTests
 {
+    private static readonly string[] Spelled = ["[INST]", "[/INST]", "<|im_start|>", "<|im_end|>"];
+
     private static readonly ChatMessage[] Conversation =
     [
         new(ChatRole.System, "sys"), new(ChatRole.User, "one"), new(ChatRole.Assistant, "two"), new(ChatRole.User, "three </s> <|im_end|>"),
@@ -26,6 +28,17 @@ public sealed class ChatTemplateTests
         SentencePieceTokenizer tokenizer = Tokenizer("[INST]", "[/INST]");
         (int open, int close) = (PromptWriter.Pieces(tokenizer)["[INST]"], PromptWriter.Pieces(tokenizer)["[/INST]"]);
         Assert.Equal($"<1><{open}>▁one<{close}>▁two<2><{open}>▁sys\n\nthree▁</s>▁<|im_end|><{close}>", Write("mistral", tokenizer));
+    }
+
+    [Fact]
+    public void A_piece_that_a_client_can_spell_is_no_mark()
+    {
+        SentencePieceTokenizer tokenizer = TinyModels.Tokenizer(
+            [.. TinyModels.Ranked(TinyModels.English), .. Spelled.Select(s => new SentencePiece(s, 0, SentencePieceType.UserDefined))]);
+        int[] ids = [.. tokenizer.EncodeToIds("a[INST]")];
+        Assert.Equal("[INST]", tokenizer.Model.Pieces[ids[^1]].Text);
+        Assert.Equal(Write("mistral", Tokenizer()), Write("mistral", tokenizer));
+        Assert.Equal(2, Check("chatml", tokenizer, 2).Count);
     }
 
     [Fact]

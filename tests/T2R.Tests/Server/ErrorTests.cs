@@ -178,6 +178,31 @@ public sealed class ErrorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_request_for_more_than_the_server_ever_takes_at_once_is_wrong_rather_than_early()
+    {
+        Assert.Contains("at most 3", await MessageAsync(HttpStatusCode.BadRequest, Completions, """{"prompt": ["a", "b"], "n": 2}"""));
+        Assert.Contains("at most 3", await MessageAsync(HttpStatusCode.BadRequest, Chats, """{"messages": [{"role": "user", "content": "a"}], "n": 4}"""));
+        await _server.DoneAsync(Completions, """{"prompt": "a", "n": 3, "max_tokens": 2}""");
+    }
+
+    [Fact]
+    public async Task Biases_are_counted_before_they_are_read()
+    {
+        string biases = string.Join(", ", Enumerable.Range(0, 1025).Select(i => $"\"no id {i}\": 1"));
+        Assert.Contains("'logit_bias' has 1025 ids", await MessageAsync(HttpStatusCode.BadRequest, Completions, $$$"""{"prompt": "a", "logit_bias": { {{{biases}}} } }"""));
+    }
+
+    [Fact]
+    public async Task Stops_are_counted_without_the_templates()
+    {
+        Assert.Contains("'stop' has 17 strings", await MessageAsync(HttpStatusCode.BadRequest, Chats, Chat(17)));
+        await _server.DoneAsync(Chats, Chat(16));
+
+        static string Chat(int stops) =>
+            $$"""{"messages": [{"role": "user", "content": "a"}], "max_tokens": 2, "stop": [{{string.Join(", ", Enumerable.Repeat("\"never to be found\"", stops))}}]}""";
+    }
+
+    [Fact]
     public async Task A_model_with_a_template_that_is_not_known_completes_and_does_not_chat()
     {
         await using TestServer server = await TestServer.StartAsync(hasTemplate: false);

@@ -57,6 +57,19 @@ public class FailureTests
         Assert.Equal((HttpStatusCode.ServiceUnavailable, "engine_stopped"), (status, (string?)body["error"]!["code"]));
     }
 
+    [Fact]
+    public async Task A_request_that_is_refused_while_the_server_stops_is_no_failure_of_its()
+    {
+        var lines = new LogLines();
+        using ILoggerFactory logs = LoggerFactory.Create(b => b.AddProvider(lines));
+        await using TestServer server = await TestServer.StartAsync(new ToyDecoder(1, TinyTokens.Count), logs);
+        await server.Engine.DrainAsync(TestContext.Current.CancellationToken);
+        var (status, body) = await server.PostAsync(Path, $"{{{Request}}}");
+        Assert.Equal((HttpStatusCode.ServiceUnavailable, "stopping"), (status, (string?)body["error"]!["code"]));
+        await TestServer.UntilAsync(() => lines.All.Any(l => l.Contains("503", StringComparison.Ordinal)));
+        Assert.DoesNotContain(lines.All, l => l.Contains("failed", StringComparison.Ordinal));
+    }
+
     private static void Fail(bool now)
     {
         if (now)

@@ -50,6 +50,9 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     /// <summary>How many sequences run at once.</summary>
     public int Slots => _decoder.Slots;
 
+    /// <summary>The most requests it has at once: those that run and those that wait.</summary>
+    public int Capacity => (int)Math.Min((long)Slots + _options.MaxQueue, int.MaxValue);
+
     /// <summary>Whether it takes requests: it is not being stopped, and its decoder has not failed for good.</summary>
     public bool IsOpen
     {
@@ -253,15 +256,19 @@ public sealed class Engine : IAsyncDisposable, IDisposable
 
     private void FailAll(Exception exception)
     {
+        Sequence[] waiting;
         lock (_gate)
         {
             (_isClosed, _failure) = (true, exception);
-            _waiting.ForEach(s => s.Fail(exception));
-            _failedWaiting += _waiting.Count;
+            waiting = [.. _waiting];
+            _failedWaiting += waiting.Length;
             _waiting.Clear();
-            _batch.Fail(exception);
-            _statistics = _batch.Done;
         }
+
+        // Not under the gate: letting go of a caller's token waits for what it is calling, which wants the gate.
+        Array.ForEach(waiting, s => s.Fail(exception));
+        _batch.Fail(exception);
+        Publish();
     }
 
     private void Close(bool cancel)

@@ -12,7 +12,7 @@ public sealed record EngineOptions
     /// <summary>Tokens of a sequence that wait for its reader before it pauses.</summary>
     public int ReaderBuffer { get; init; } = 256;
 
-    /// <summary>How long a paused sequence keeps its slot for a reader that takes nothing.</summary>
+    /// <summary>How long a paused sequence keeps its slot for a reader that takes nothing, a day at most.</summary>
     public TimeSpan ReaderPatience { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Adds a sentence for each value out of range.</summary>
@@ -34,9 +34,9 @@ public sealed record EngineOptions
             problems.Add($"{ReaderBuffer} tokens may wait for their reader; expected at least 1.");
         }
 
-        if (ReaderPatience <= TimeSpan.Zero)
+        if (ReaderPatience <= TimeSpan.Zero || ReaderPatience > TimeSpan.FromDays(1))
         {
-            problems.Add($"A reader is given {ReaderPatience.TotalSeconds} seconds; expected more than 0.");
+            problems.Add($"A reader is given {ReaderPatience.TotalSeconds} seconds; expected more than 0, and a day ({TimeSpan.FromDays(1).TotalSeconds}) at most.");
         }
     }
 }

@@ -7,7 +7,7 @@ public sealed record GenerationRequest
     public const int MaxLogProbabilities = 20;
 
     /// <summary>The most stop strings.</summary>
-    public const int MaxStops = 16;
+    public const int MaxStops = 32;
 
     /// <summary>The most UTF-16 units of a stop string.</summary>
     public const int MaxStopLength = 256;

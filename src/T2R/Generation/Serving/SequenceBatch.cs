@@ -227,13 +227,15 @@ internal sealed class SequenceBatch(IDecoder decoder, string? fingerprint, TimeS
     {
         Done = Done with { Failed = Done.Failed + 1 };
         sequence.Fail(exception);
+        _sequences.Remove(sequence);
         Free(sequence);
     }
 
+    // If the slot cannot be emptied, a sequence that was about to end is still here, and fails.
     private void Free(Sequence sequence)
     {
-        _sequences.Remove(sequence);
         decoder.Clear(sequence.Slot);
+        _sequences.Remove(sequence);
         _free.Push(sequence.Slot);
     }
 

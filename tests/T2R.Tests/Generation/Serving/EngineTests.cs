@@ -184,7 +184,7 @@ public class EngineTests
             Prompt = [1, 2, TinyTokens.Count, 4],
             Sampling = new SamplingOptions { TopP = 0, LogitBias = new Dictionary<int, float> { [TinyTokens.Count] = 1 } },
             MaxNewTokens = -1,
-            Stops = [.. Enumerable.Repeat("x", 17)],
+            Stops = [.. Enumerable.Repeat("x", 33)],
             LogProbabilities = 21,
             KeepState = true,
         };
@@ -194,6 +194,7 @@ public class EngineTests
         Assert.Single(Assert.Throws<UserErrorException>(() => Submit(engine, Request with { Stops = [new string('x', 257)] })).Problems);
         Assert.Equal(4, Assert.Throws<UserErrorException>(() => new Engine(
             new ToyDecoder(1, 300), TinyTokens.Tokenizer, null, new EngineOptions { MaxQueue = -1, MaxPromptTokens = 0, ReaderBuffer = 0, ReaderPatience = TimeSpan.Zero })).Problems.Count);
+        Assert.Contains("a day", Assert.Throws<UserErrorException>(() => Open(out _, options: new EngineOptions { ReaderPatience = TimeSpan.FromDays(2) })).Message);
     }
 
     [Fact]

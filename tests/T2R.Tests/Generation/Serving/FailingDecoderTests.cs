@@ -6,6 +6,8 @@ namespace T2R.Tests.Generation.Serving;
 
 public class FailingDecoderTests
 {
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(60);
+
     private static GenerationRequest Request { get; } = new() { Prompt = [1, 270, 280], MaxNewTokens = 40, IgnoreEos = true, Sampling = new SamplingOptions { Seed = 3 } };
 
     [Fact]
@@ -72,6 +74,62 @@ public class FailingDecoderTests
         var stopped = Assert.Throws<EngineStoppedException>(() => Submit(engine));
         Assert.Contains("gone for good", stopped.Message);
         Assert.True(decoder.IsDisposed);
+    }
+
+    [Fact]
+    public async Task A_slot_that_cannot_be_emptied_at_a_texts_end_fails_the_request_and_is_not_lost()
+    {
+        int clears = 0;
+        await using var engine = new Engine(new ToyDecoder(1, TinyTokens.Count) { Clearing = _ => Throw(++clears == 1) }, TinyTokens.Tokenizer);
+        var first = Submit(engine);
+        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon, TestContext.Current.CancellationToken))).Message);
+        Assert.Equal(40, (await Submit(engine).All()).Length);
+        await engine.DrainAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((1, 1, 0), (engine.Statistics.Failed, engine.Statistics.Finished, engine.Statistics.Active));
+    }
+
+    [Fact]
+    public async Task A_slot_that_cannot_be_emptied_at_all_fails_the_request_at_its_end_and_ends_the_engine()
+    {
+        await using var engine = new Engine(new ToyDecoder(1, TinyTokens.Count) { Clearing = _ => Throw(true) }, TinyTokens.Tokenizer);
+        var first = Submit(engine);
+        Assert.Equal("no more", (await Assert.ThrowsAsync<IOException>(() => first.Result.WaitAsync(Soon, TestContext.Current.CancellationToken))).Message);
+        await engine.DrainAsync(TestContext.Current.CancellationToken);
+        Assert.Equal((1, 0, 0), (engine.Statistics.Failed, engine.Statistics.Finished, engine.Statistics.Active));
+    }
+
+    // A token's callbacks run last first: those of the requests that wait begin when the first of them has been failed, while the engine lets go of the others.
+    [Fact]
+    public async Task A_callers_token_that_is_cancelled_while_the_engine_fails_holds_nobody_up()
+    {
+        using var gate = new ManualResetEventSlim();
+        using var source = new CancellationTokenSource();
+        var decoder = new ToyDecoder(1, TinyTokens.Count)
+        {
+            Reading = _ =>
+            {
+                gate.Wait();
+                Throw(true);
+            },
+            Clearing = _ => Throw(true),
+        };
+        var engine = new Engine(decoder, TinyTokens.Tokenizer, options: new EngineOptions { MaxQueue = 5000 });
+        var running = Submit(engine);
+        RunningGeneration[] waiting = [.. Enumerable.Range(0, 5000).Select(_ => engine.Submit(Request, source.Token))];
+        using var last = source.Token.Register(() =>
+        {
+            gate.Set();
+            SpinWait.SpinUntil(() => waiting[0].Result.IsCompleted, Soon);
+        });
+        var cancelling = Task.Run(source.Cancel, TestContext.Current.CancellationToken);
+        await cancelling.WaitAsync(Soon, TestContext.Current.CancellationToken);
+        foreach (var one in (RunningGeneration[])[running, .. waiting])
+        {
+            await Assert.ThrowsAsync<IOException>(() => one.Result.WaitAsync(Soon, TestContext.Current.CancellationToken));
+        }
+
+        await engine.DisposeAsync();
+        Assert.Equal(5001, engine.Statistics.Failed);
     }
 
     private static void Throw(bool now)
