@@ -3,8 +3,9 @@
 #include "Ops/Decode/Choose.cu"
 #include <algorithm>
 
-static int plain(const vector<float>& logits, const Choice& c)
+static int plain(const float* row, const Choice& c)
 {
+    vector<float> logits(row, row + c.vocabulary);
     vector<int> order(logits.size());
     for (int i = 0; i < (int)order.size(); i++) order[i] = i;
     std::stable_sort(order.begin(), order.end(), [&](int x, int y) { return logits[x] > logits[y]; });
@@ -32,11 +33,12 @@ static int plain(const vector<float>& logits, const Choice& c)
 
 int main(int argc, char** argv)
 {
-    int vocabulary = atoi(argv[1]), rows = 4;
+    int vocabulary = atoi(argv[1]), rows = 5;
     Arguments a{};
     auto logits = floats((size_t)rows * vocabulary, 2);
     for (auto& x : logits) x = roundf(x * 64) / 64; // some are equal
     logits[vocabulary * 3 + 5] = NAN;
+    for (int i = 0; i < vocabulary; i++) logits[vocabulary * 4 + i] = i % 2 ? 0.0f : -0.0f; // all are equal
     vector<int> ids(MostSequences, -2);
     int n = 0;
     for (double temperature : {0.0, 0.3, 1.0, 5.0})
@@ -45,20 +47,22 @@ int main(int argc, char** argv)
         {
             for (double topP : {1.0, 0.5})
             {
-                a.choices[n] = {(unsigned long long)n * 77777777777ull, n * 3, temperature, topP, n % 3 == 0 ? 0.1 : 0.0, topK, n % 3};
+                a.choices[n] = {(unsigned long long)n * 77777777777ull, n * 3, temperature, topP, n % 3 == 0 ? 0.1 : 0.0, topK, n % 3, n % 5 < 2 ? vocabulary / 2 : vocabulary};
                 n++;
             }
         }
     }
 
-    a.choices[n++] = {1, 1, 1, 1, 0, 0, 3};
+    for (int topK : {0, 1, 7}) a.choices[n++] = {3, 5, topK == 0 ? 0.0 : 1.0, 1, 0, topK, 4, vocabulary};
+    a.choices[n++] = {1, 1, 1, 1, 0, 0, 3, 6};
+    a.choices[n++] = {1, 1, 0, 1, 0, 0, 3, 5}; // what is no number is beyond its ids
     a.logits = logits.data();
     a.ids = ids.data();
-    a.stride = a.vocabulary = vocabulary;
+    a.stride = vocabulary;
     emulator::launch(n, Threads, choose_shared[0], [&] { choose(a); });
     for (int i = 0; i < n; i++)
     {
-        int row = a.choices[i].row, expected = i + 1 == n ? -1 : plain(vector<float>(logits.begin() + row * vocabulary, logits.begin() + (row + 1) * vocabulary), a.choices[i]);
+        int expected = i + 2 == n ? -1 : plain(&logits[a.choices[i].row * vocabulary], a.choices[i]);
         if (ids[i] != expected)
         {
             printf("sequence %d: %d, expected %d\n", i, ids[i], expected);

@@ -97,10 +97,10 @@ public class DecodeTests
                 var choices = new CudaChoose.Choice[Rows];
                 for (int row = 0; row < Rows; row++)
                 {
-                    choices[row] = new() { Seed = sampling.Seed, Draw = draw, Temperature = sampling.Temperature, TopP = sampling.TopP, MinP = sampling.MinP, TopK = sampling.TopK ?? 0, Row = row };
+                    choices[row] = new() { Seed = sampling.Seed, Draw = draw, Temperature = sampling.Temperature, TopP = sampling.TopP, MinP = sampling.MinP, TopK = sampling.TopK ?? 0, Row = row, Vocabulary = Vocabulary };
                 }
 
-                CudaChoose.Run(there, Vocabulary, choices, ids);
+                CudaChoose.Run(there, choices, ids);
                 int[] chosen = [.. ids.cpu().data<int>()];
                 for (int row = 0; row < Rows; row++, all++)
                 {
@@ -111,6 +111,57 @@ public class DecodeTests
 
         // Where the last token of a nucleus hangs on the last bit of a sum.
         Assert.InRange(differ, 0, all / 200);
+    }
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void Each_sampler_chooses_from_its_own_vocabulary()
+    {
+        using var model = Load(null);
+        using var decoder = new CudaDecoder(model, 2);
+        decoder.Step([0, 1], [5, 5]);
+        float[] logits = decoder.Logits(0).ToArray();
+        int likeliest = Array.IndexOf(logits, logits.Max());
+        Assert.InRange(likeliest, 1, int.MaxValue);
+        var options = new SamplingOptions { Temperature = 0 };
+        int[] chosen = new int[2];
+        decoder.Choose([0, 1], [new Sampler(options, likeliest), new Sampler(options, model.Config.VocabularySize)], chosen);
+        Assert.Equal([new Sampler(options, likeliest).Next(logits), likeliest], chosen);
+    }
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void What_makes_no_sense_is_refused_and_changes_nothing()
+    {
+        using var model = Load(null);
+        using var decoder = new CudaDecoder(model, 2);
+        int vocabulary = model.Config.VocabularySize;
+        Assert.Throws<ArgumentException>(() => decoder.Logits(0));
+        decoder.Prefill(0, [3, 4]);
+        decoder.Step([1], [5]);
+        float[] logits = decoder.Logits(1).ToArray();
+        SlotState before = decoder.Save(0), beside = decoder.Save(1);
+        Assert.All<Action>(
+            [
+                () => decoder.Prefill(0, []),
+                () => decoder.Prefill(0, new int[decoder.PrefillLength + 1]),
+                () => decoder.Prefill(0, [1, vocabulary]),
+                () => decoder.Prefill(-1, [1]),
+                () => decoder.Step([0, 0], [1, 2]),
+                () => decoder.Step([0, 1], [1]),
+                () => decoder.Step([0, 1], [1, vocabulary]),
+                () => decoder.Step([0, 2], [1, 2]),
+                () => decoder.Clear(-1),
+                () => decoder.Save(-1),
+                () => decoder.Load(-1, before),
+                () => decoder.Load(0, beside with { Keys = [.. beside.Keys.Skip(1)] }),
+                () => decoder.Load(0, beside with { Values = [.. beside.Values.SkipLast(1), []] }),
+                () => decoder.Logits(0),
+            ],
+            refused => Assert.Throws<ArgumentException>(refused));
+        Assert.Equal(logits, decoder.Logits(1).ToArray());
+        Assert.Equal((2, 1), (decoder.Length(0), decoder.Length(1)));
+        var after = decoder.Save(0);
+        Assert.Equal(before.Keys, after.Keys);
+        Assert.Equal(before.Values, after.Values);
     }
 
     private static IEnumerable<SamplingOptions> Options() =>

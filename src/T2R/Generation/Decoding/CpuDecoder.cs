@@ -20,9 +20,7 @@ public sealed class CpuDecoder : IDecoder
     private readonly RowBuffer _logits;
     private readonly float[][] _states;
     private readonly long[] _lengths;
-
-    // The row of a slot's logits; −1 where the latest reading made none.
-    private readonly int[] _logitsRows;
+    private readonly LogitsRows _logitsRows;
 
     /// <summary>A decoder of empty slots.</summary>
     /// <param name="model">The model; borrowed, and its weights must stay as they are.</param>
@@ -40,8 +38,7 @@ public sealed class CpuDecoder : IDecoder
         GatedSlotAttentionConfig[] mixers = [.. Config.Mixers.Cast<GatedSlotAttentionConfig>()];
         _states = [.. Enumerable.Range(0, slots).Select(_ => new float[mixers.Sum(CpuDecoderBlock.StateLengthOf)])];
         _lengths = new long[slots];
-        _logitsRows = new int[slots];
-        Array.Fill(_logitsRows, -1);
+        _logitsRows = new LogitsRows(slots);
         _logits = new RowBuffer(slots, Config.VocabularySize);
         _rows = new CpuWorkspace(Config);
         _blocks = new CpuDecoderBlock[mixers.Length];
@@ -81,20 +78,17 @@ public sealed class CpuDecoder : IDecoder
     /// <inheritdoc />
     public void Clear(int slot)
     {
+        DecoderInput.CheckSlot(this, slot);
         _states[slot].AsSpan().Clear();
-        (_lengths[slot], _logitsRows[slot]) = (0, -1);
+        _lengths[slot] = 0;
+        _logitsRows.Forget(slot);
     }
 
     /// <inheritdoc />
     public void Prefill(int slot, ReadOnlySpan<int> ids)
     {
-        if (ids.IsEmpty || ids.Length > PrefillLength)
-        {
-            throw new ArgumentException($"there are {ids.Length} ids to read at once; expected 1 to {PrefillLength}", nameof(ids));
-        }
-
-        Check([slot], ids);
-        Array.Fill(_logitsRows, -1);
+        DecoderInput.CheckPrefill(this, slot, ids);
+        _logitsRows.ForgetAll();
         _rows.Clear();
         Read(slot, ids);
         RunBlocks();
@@ -105,13 +99,8 @@ public sealed class CpuDecoder : IDecoder
     /// <inheritdoc />
     public void Step(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
     {
-        if (slots.Length != ids.Length)
-        {
-            throw new ArgumentException($"there are {ids.Length} ids for {slots.Length} slots", nameof(ids));
-        }
-
-        Check(slots, ids);
-        Array.Fill(_logitsRows, -1);
+        DecoderInput.CheckStep(this, slots, ids);
+        _logitsRows.ForgetAll();
         for (int first = 0; first < slots.Length; first += CpuWorkspace.Rows)
         {
             _rows.Clear();
@@ -127,22 +116,12 @@ public sealed class CpuDecoder : IDecoder
     }
 
     /// <inheritdoc />
-    public ReadOnlySpan<float> Logits(int slot) => _logitsRows[slot] is >= 0 and var row
-        ? _logits.Row(row)
-        : throw new ArgumentException($"slot {slot} was not among those that read last", nameof(slot));
-
-    /// <inheritdoc />
-    public void Choose(ReadOnlySpan<int> slots, ReadOnlySpan<Sampler> samplers, Span<int> ids)
-    {
-        for (int i = 0; i < slots.Length; i++)
-        {
-            ids[i] = samplers[i].Next(Logits(slots[i]));
-        }
-    }
+    public ReadOnlySpan<float> Logits(int slot) => _logits.Row(_logitsRows[slot]);
 
     /// <inheritdoc />
     public SlotState Save(int slot)
     {
+        DecoderInput.CheckSlot(this, slot);
         var (keys, values) = (new float[_blocks.Length][], new float[_blocks.Length][]);
         for (int i = 0; i < _blocks.Length; i++)
         {
@@ -155,18 +134,7 @@ public sealed class CpuDecoder : IDecoder
     /// <inheritdoc />
     public void Load(int slot, SlotState state)
     {
-        ArgumentNullException.ThrowIfNull(state);
-        bool fits = state.Keys.Count == _blocks.Length && state.Values.Count == _blocks.Length;
-        for (int i = 0; fits && i < _blocks.Length; i++)
-        {
-            fits = _blocks[i].Fits(state.Keys[i], state.Values[i]);
-        }
-
-        if (!fits)
-        {
-            throw new ArgumentException("the state is of a model of another shape", nameof(state));
-        }
-
+        DecoderInput.CheckLoad(this, slot, state);
         Clear(slot);
         for (int i = 0; i < _blocks.Length; i++)
         {
@@ -178,25 +146,6 @@ public sealed class CpuDecoder : IDecoder
 
     /// <inheritdoc />
     public void Dispose() => _rows.Dispose();
-
-    private void Check(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
-    {
-        for (int i = 0; i < slots.Length; i++)
-        {
-            if ((uint)slots[i] >= (uint)Slots || slots[..i].Contains(slots[i]))
-            {
-                throw new ArgumentException($"slot {slots[i]} is named twice or is not one of {Slots}", nameof(slots));
-            }
-        }
-
-        foreach (int id in ids)
-        {
-            if ((uint)id >= (uint)Config.VocabularySize)
-            {
-                throw new ArgumentException($"there is no id {id}; the model has {Config.VocabularySize}", nameof(ids));
-            }
-        }
-    }
 
     private void Read(int slot, ReadOnlySpan<int> ids)
     {

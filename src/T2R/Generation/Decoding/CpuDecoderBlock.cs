@@ -84,10 +84,6 @@ internal sealed class CpuDecoderBlock
         return (keys, values);
     }
 
-    /// <summary>Whether keys and values have the sizes that <see cref="Save"/> gives them.</summary>
-    internal bool Fits(float[] keys, float[] values) =>
-        keys.Length == _sizes.Heads * _sizes.KeyDim * _sizes.Slots && values.Length == _sizes.Heads * _sizes.Slots * _sizes.ValueDim;
-
     /// <summary>The reverse of <see cref="Save"/>, into a slot whose states are zero.</summary>
     internal void Load(int slot, float[] keys, float[] values)
     {

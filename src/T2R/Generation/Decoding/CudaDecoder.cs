@@ -14,7 +14,7 @@ public sealed class CudaDecoder : IDecoder
     private readonly CausalLM _model;
     private readonly CudaStep _step;
     private readonly long[] _lengths;
-    private readonly int[] _rows; // of logits, by slot; −1 for none
+    private readonly LogitsRows _rows;
     private readonly float[] _logits;
     private readonly Tensor _ids; // chosen
 
@@ -31,10 +31,17 @@ public sealed class CudaDecoder : IDecoder
             throw new NotSupportedException(why);
         }
 
-        (_model, _step) = (model, new CudaStep(model, slots));
-        (_lengths, _rows, _logits) = (new long[slots], new int[slots], new float[model.Config.VocabularySize]);
-        Array.Fill(_rows, -1);
-        _ids = empty([CudaChoose.MostSequences], ScalarType.Int32, model.Device).DetachFromDisposeScope();
+        (_model, _lengths, _rows, _logits) = (model, new long[slots], new LogitsRows(slots), new float[model.Config.VocabularySize]);
+        _step = new CudaStep(model, slots);
+        try
+        {
+            _ids = empty([CudaChoose.MostSequences], ScalarType.Int32, model.Device).DetachFromDisposeScope();
+        }
+        catch
+        {
+            _step.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc />
@@ -63,6 +70,7 @@ public sealed class CudaDecoder : IDecoder
     /// <inheritdoc />
     public void Clear(int slot)
     {
+        DecoderInput.CheckSlot(this, slot);
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
         foreach (var (keys, values) in _step.States)
@@ -71,13 +79,15 @@ public sealed class CudaDecoder : IDecoder
             values[slot].zero_();
         }
 
-        (_lengths[slot], _rows[slot]) = (0, -1);
+        _lengths[slot] = 0;
+        _rows.Forget(slot);
     }
 
     /// <inheritdoc />
     public void Prefill(int slot, ReadOnlySpan<int> ids)
     {
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, PrefillLength);
+        DecoderInput.CheckPrefill(this, slot, ids);
+        _rows.ForgetAll();
         using var scope = NewDisposeScope();
         using var mode = inference_mode();
         using var state = _model.CreateState(1);
@@ -96,15 +106,15 @@ public sealed class CudaDecoder : IDecoder
         }
 
         _lengths[slot] += ids.Length;
-        Array.Fill(_rows, -1);
         _rows[slot] = 0;
     }
 
     /// <inheritdoc />
     public void Step(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
     {
+        DecoderInput.CheckStep(this, slots, ids);
+        _rows.ForgetAll();
         _step.Run(slots, ids);
-        Array.Fill(_rows, -1);
         for (int i = 0; i < slots.Length; i++)
         {
             _rows[slots[i]] = i;
@@ -116,7 +126,7 @@ public sealed class CudaDecoder : IDecoder
     public ReadOnlySpan<float> Logits(int slot)
     {
         using var scope = NewDisposeScope();
-        TensorMemory.AsSpan<float>(_step.Logits[RowOf(slot)].cpu()).CopyTo(_logits);
+        TensorMemory.AsSpan<float>(_step.Logits[_rows[slot]].cpu()).CopyTo(_logits);
         return _logits;
     }
 
@@ -146,6 +156,7 @@ public sealed class CudaDecoder : IDecoder
     /// <inheritdoc />
     public SlotState Save(int slot)
     {
+        DecoderInput.CheckSlot(this, slot);
         return new SlotState(_lengths[slot], [.. _step.States.Select(s => Copy(s.Keys))], [.. _step.States.Select(s => Copy(s.Values))]);
 
         float[] Copy(Tensor states)
@@ -158,7 +169,7 @@ public sealed class CudaDecoder : IDecoder
     /// <inheritdoc />
     public void Load(int slot, SlotState state)
     {
-        ArgumentNullException.ThrowIfNull(state);
+        DecoderInput.CheckLoad(this, slot, state);
         var states = _step.States;
         for (int i = 0; i < states.Count; i++)
         {
@@ -166,7 +177,8 @@ public sealed class CudaDecoder : IDecoder
             Copy(state.Values[i], states[i].Values);
         }
 
-        (_lengths[slot], _rows[slot]) = (state.Length, -1);
+        _lengths[slot] = state.Length;
+        _rows.Forget(slot);
 
         void Copy(float[] from, Tensor to)
         {
@@ -186,11 +198,9 @@ public sealed class CudaDecoder : IDecoder
     {
         using var scope = NewDisposeScope();
         Span<CudaChoose.Choice> choices = stackalloc CudaChoose.Choice[which.Length];
-        int vocabulary = Config.VocabularySize;
         for (int i = 0; i < which.Length; i++)
         {
             var sampler = samplers[which[i]];
-            vocabulary = Math.Min(vocabulary, sampler.VocabularySize);
             choices[i] = new CudaChoose.Choice
             {
                 Seed = sampler.Options.Seed,
@@ -199,17 +209,16 @@ public sealed class CudaDecoder : IDecoder
                 TopP = sampler.Options.TopP,
                 MinP = sampler.Options.MinP,
                 TopK = sampler.Options.TopK ?? 0,
-                Row = RowOf(slots[which[i]]),
+                Row = _rows[slots[which[i]]],
+                Vocabulary = Math.Min(Config.VocabularySize, sampler.VocabularySize),
             };
         }
 
-        CudaChoose.Run(_step.Logits, vocabulary, choices, _ids);
+        CudaChoose.Run(_step.Logits, choices, _ids);
         var chosen = TensorMemory.AsSpan<int>(_ids.cpu());
         for (int i = 0; i < which.Length; i++)
         {
             ids[which[i]] = chosen[i] >= 0 ? chosen[i] : throw Sampler.NotFinite();
         }
     }
-
-    private int RowOf(int slot) => _rows[slot] >= 0 ? _rows[slot] : throw new InvalidOperationException($"slot {slot} was not read for lately");
 }

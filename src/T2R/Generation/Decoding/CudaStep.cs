@@ -24,85 +24,93 @@ internal sealed class CudaStep : IDisposable
     /// <param name="slots">Sequences whose states are held.</param>
     public CudaStep(CausalLM model, int slots)
     {
-        var config = model.Config;
-        var mixers = config.Mixers.Cast<GatedSlotAttentionConfig>().ToList();
-        _mostSequences = mixers.Min(m => KernelsOf(model, m).MostSequences);
-        int most = Math.Min(slots, _mostSequences), hidden = config.HiddenSize;
-        var x = Take([most, hidden], ScalarType.Float32);
-        var normed = Take([most, hidden], ScalarType.BFloat16);
-        var squares = Take([most, hidden / 16], ScalarType.Float32);
-        var products = Take([most, mixers.Max(m => m.QuerySize + (2 * m.KeyValueSize) + m.SlotSize)], ScalarType.Float32);
-        var mixed = Take([most, mixers.Max(m => m.QuerySize)], ScalarType.BFloat16);
-        var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
-        var gated = Take([most, config.IntermediateSize], ScalarType.BFloat16);
-        Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
-        var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
-
-        _wideKernels = DecodeKernels.Of(model.HeadWeight.device_index, mixers[0].HeadDim, mixers[0].Slots, mixers[0].Heads / mixers[0].KeyValueHeads, bits: 16);
-        _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
-        _layers = [.. mixers.Select(LayerOf)];
-        _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
-
-        Tensor Take(long[] shape, ScalarType dtype)
+        try
         {
-            var taken = empty(shape, dtype, model.Device).DetachFromDisposeScope();
-            _memory.Add(taken);
-            return taken;
-        }
+            var config = model.Config;
+            var mixers = config.Mixers.Cast<GatedSlotAttentionConfig>().ToList();
+            _wideKernels = WideKernelsOf(model);
+            _mostSequences = mixers.Select(m => KernelsOf(model, m)).Append(_wideKernels).Min(k => k.MostSequences);
+            int most = Math.Min(slots, _mostSequences), hidden = config.HiddenSize;
+            var x = Take([most, hidden], ScalarType.Float32);
+            var normed = Take([most, hidden], ScalarType.BFloat16);
+            var squares = Take([most, hidden / 16], ScalarType.Float32);
+            var products = Take([most, mixers.Max(m => m.QuerySize + (2 * m.KeyValueSize) + m.SlotSize)], ScalarType.Float32);
+            var mixed = Take([most, mixers.Max(m => m.QuerySize)], ScalarType.BFloat16);
+            var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
+            var gated = Take([most, config.IntermediateSize], ScalarType.BFloat16);
+            Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
+            var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-        Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
-        {
-            var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
-            var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
-            var step = new DecodeArguments.SlotStepArguments
+            _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
+            _layers = [.. mixers.Select(LayerOf)];
+            _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
+
+            Tensor Take(long[] shape, ScalarType dtype)
             {
-                Products = CudaUnits.Address(products),
-                Keys = CudaUnits.Address(keys),
-                Values = CudaUnits.Address(values),
-                Norm = CudaUnits.Address(OfBlock("mixer.g_norm")),
-                Normed = CudaUnits.Address(mixed),
-                Squares = CudaUnits.Address(mixedSquares),
-                Heads = mixer.KeyValueHeads,
-                Rate = (float)(1 / mixer.GateLogitNormalizer),
-            };
-            var ofMixed = new DecodeArguments.Squares
-            {
-                Parts = CudaUnits.Address(mixedSquares),
-                Count = mixer.Heads,
-                Size = mixer.QuerySize,
-                Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
-            };
-            return new Layer(
-                KernelsOf(model, mixer),
-                keys,
-                values,
-                Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
-                step,
-                Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
-                Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
-                Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(i + 1 < config.Layers ? MixerNorm(i + 1) : model.Weights[WeightLayout.Norm]) });
-
-            Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
-
-            DecodeArguments.ProjectArguments Stack(Tensor inputs, int depth, params ReadOnlySpan<string> names)
-            {
-                var weights = new DecodeWeight[names.Length];
-                for (int n = 0; n < names.Length; n++)
-                {
-                    string name = WeightLayout.OfBlock(i, names[n]);
-                    weights[n] = model.Weights.Quantized(name) is { } quantized
-                        ? new DecodeWeight(CudaUnits.Address(quantized.Codes), CudaUnits.Address(quantized.Scales), checked((int)quantized.Rows))
-                        : Weight(model.Weights[name]);
-                }
-
-                return Products(inputs, depth, weights);
+                var taken = empty(shape, dtype, model.Device).DetachFromDisposeScope();
+                _memory.Add(taken);
+                return taken;
             }
+
+            Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
+            {
+                var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
+                var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
+                var step = new DecodeArguments.SlotStepArguments
+                {
+                    Products = CudaUnits.Address(products),
+                    Keys = CudaUnits.Address(keys),
+                    Values = CudaUnits.Address(values),
+                    Norm = CudaUnits.Address(OfBlock("mixer.g_norm")),
+                    Normed = CudaUnits.Address(mixed),
+                    Squares = CudaUnits.Address(mixedSquares),
+                    Heads = mixer.KeyValueHeads,
+                    Rate = (float)(1 / mixer.GateLogitNormalizer),
+                };
+                var ofMixed = new DecodeArguments.Squares
+                {
+                    Parts = CudaUnits.Address(mixedSquares),
+                    Count = mixer.Heads,
+                    Size = mixer.QuerySize,
+                    Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
+                };
+                return new Layer(
+                    KernelsOf(model, mixer),
+                    keys,
+                    values,
+                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
+                    step,
+                    Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
+                    Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
+                    Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(i + 1 < config.Layers ? MixerNorm(i + 1) : model.Weights[WeightLayout.Norm]) });
+
+                Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
+
+                DecodeArguments.ProjectArguments Stack(Tensor inputs, int depth, params ReadOnlySpan<string> names)
+                {
+                    var weights = new DecodeWeight[names.Length];
+                    for (int n = 0; n < names.Length; n++)
+                    {
+                        string name = WeightLayout.OfBlock(i, names[n]);
+                        weights[n] = model.Weights.Quantized(name) is { } quantized
+                            ? new DecodeWeight(CudaUnits.Address(quantized.Codes), CudaUnits.Address(quantized.Scales), checked((int)quantized.Rows))
+                            : Weight(model.Weights[name]);
+                    }
+
+                    return Products(inputs, depth, weights);
+                }
+            }
+
+            Tensor MixerNorm(int layer) => model.Weights[WeightLayout.OfBlock(layer, "mixer_norm")];
+
+            DecodeArguments.Stream StreamTo(Tensor norm) =>
+                new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
         }
-
-        Tensor MixerNorm(int layer) => model.Weights[WeightLayout.OfBlock(layer, "mixer_norm")];
-
-        DecodeArguments.Stream StreamTo(Tensor norm) =>
-            new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>fp32 <c>[slots, V]</c>: row r is of the r-th sequence of the latest <see cref="Run"/>.</summary>
@@ -116,12 +124,19 @@ internal sealed class CudaStep : IDisposable
     public static string? Unfit(CausalLM model)
     {
         var config = model.Config;
-        return !config.IsRecurrent ? "some of its layers are not recurrent"
+        return config.Lora is not null ? "it has adapters"
             : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on a card"
             : CudaUnits.Lack(model.HeadWeight.device_index)
-            ?? Shapes(config).Select(s => s is (var rows, var depth) ? DecodeKernels.UnfitProduct(rows, depth) : null).FirstOrDefault(s => s is not null)
-            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => DecodeKernels.Unfit(m.HeadDim, m.Slots, m.Heads / m.KeyValueHeads) ?? KernelsOf(model, m).Lack).FirstOrDefault(s => s is not null);
+            ?? UnfitShape(config)
+            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => KernelsOf(model, m)).Append(WideKernelsOf(model)).Select(k => k.Lack).FirstOrDefault(s => s is not null);
     }
+
+    /// <summary>Why there are no kernels for a shape, on any card; null when there are.</summary>
+    /// <param name="config">The shape.</param>
+    public static string? UnfitShape(ModelConfig config) =>
+        !config.IsRecurrent ? "some of its layers are not recurrent"
+        : Shapes(config).Select(s => DecodeKernels.UnfitProduct(s.Rows, s.Depth)).FirstOrDefault(s => s is not null)
+            ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => DecodeKernels.Unfit(m.HeadDim, m.Slots, m.Heads / m.KeyValueHeads)).FirstOrDefault(s => s is not null);
 
     /// <summary>Reads a token of each of several sequences.</summary>
     /// <param name="slots">Where their states are; none twice.</param>
@@ -158,6 +173,13 @@ internal sealed class CudaStep : IDisposable
 
     private static DecodeKernels KernelsOf(CausalLM model, GatedSlotAttentionConfig mixer) =>
         DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
+
+    // Of embedding and head. They read no state: the first layer's heads stand for all.
+    private static DecodeKernels WideKernelsOf(CausalLM model)
+    {
+        var mixer = (GatedSlotAttentionConfig)model.Config.Mixers[0];
+        return DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
+    }
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));
 

@@ -27,20 +27,24 @@ public interface IDecoder : IDisposable
 
     /// <summary>Empties a slot.</summary>
     /// <param name="slot">Which.</param>
+    /// <exception cref="ArgumentException">There is no such slot.</exception>
     void Clear(int slot);
 
     /// <summary>Lets a slot read several tokens of its sequence at once.</summary>
     /// <param name="slot">Which.</param>
     /// <param name="ids">1 to <see cref="PrefillLength"/> ids below the vocabulary's size.</param>
+    /// <exception cref="ArgumentException">There is no such slot or id, or there are too few ids or too many; nothing was read.</exception>
     void Prefill(int slot, ReadOnlySpan<int> ids);
 
     /// <summary>Lets several slots read one token each.</summary>
     /// <param name="slots">Which; none twice.</param>
     /// <param name="ids">One id a slot.</param>
+    /// <exception cref="ArgumentException">There is no such slot or id, a slot is named twice, or there is not one id a slot; nothing was read.</exception>
     void Step(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids);
 
     /// <summary>Logits of the token that follows what a slot has read, fp32 <c>[V]</c>; good until the decoder reads again.</summary>
     /// <param name="slot">One that the latest <see cref="Prefill"/> or <see cref="Step"/> read for.</param>
+    /// <exception cref="ArgumentException">It did not, or the slot was emptied or loaded since.</exception>
     ReadOnlySpan<float> Logits(int slot);
 
     /// <summary>Chooses the token that follows in each of several slots, where the logits are.</summary>
@@ -58,12 +62,13 @@ public interface IDecoder : IDisposable
 
     /// <summary>A copy, in host memory, of what a slot remembers.</summary>
     /// <param name="slot">Which.</param>
+    /// <exception cref="ArgumentException">There is no such slot.</exception>
     /// <exception cref="NotSupportedException">The model is not recurrent: what it remembers grows.</exception>
     SlotState Save(int slot);
 
     /// <summary>Makes a slot remember what another, of this decoder or of one with the same model, remembered.</summary>
     /// <param name="slot">Which.</param>
     /// <param name="state">What <see cref="Save"/> gave.</param>
-    /// <exception cref="ArgumentException">The state is of a model of another shape.</exception>
+    /// <exception cref="ArgumentException">There is no such slot, or the state is of a model of another shape; the slot is as it was.</exception>
     void Load(int slot, SlotState state);
 }

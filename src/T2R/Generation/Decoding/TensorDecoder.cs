@@ -17,6 +17,7 @@ public sealed class TensorDecoder : IDecoder
     private readonly bool _isSmall;
     private readonly ModelState[] _states;
     private readonly float[][] _logits;
+    private readonly LogitsRows _rows; // of _logits: a slot's own, while they are its latest
 
     /// <summary>Empty slots.</summary>
     /// <param name="model">The model; borrowed.</param>
@@ -28,6 +29,7 @@ public sealed class TensorDecoder : IDecoder
         _isSmall = model.Device.type == DeviceType.CPU && model.Weights.ParameterCount < SmallModel;
         _states = [.. Enumerable.Range(0, slots).Select(_ => model.CreateState(1))];
         _logits = [.. Enumerable.Range(0, slots).Select(_ => new float[model.Config.VocabularySize])];
+        _rows = new LogitsRows(slots);
     }
 
     /// <inheritdoc />
@@ -46,16 +48,17 @@ public sealed class TensorDecoder : IDecoder
     public long StateBytes(int slot) => _states[slot].ByteCount;
 
     /// <inheritdoc />
-    public void Clear(int slot) => Replace(slot, _model.CreateState(1));
+    public void Clear(int slot)
+    {
+        DecoderInput.CheckSlot(this, slot);
+        Replace(slot, _model.CreateState(1));
+    }
 
     /// <inheritdoc />
     public void Prefill(int slot, ReadOnlySpan<int> ids)
     {
-        if (ids.IsEmpty || ids.Length > PrefillLength)
-        {
-            throw new ArgumentException($"there are {ids.Length} ids to read, expected 1 to {PrefillLength}", nameof(ids));
-        }
-
+        DecoderInput.CheckPrefill(this, slot, ids);
+        _rows.ForgetAll();
         Read(slot, ids);
 
         // A state that is saved and loaded has to be what it was, strides included: products of other strides may differ in the last bit.
@@ -69,6 +72,8 @@ public sealed class TensorDecoder : IDecoder
     /// <inheritdoc />
     public void Step(ReadOnlySpan<int> slots, ReadOnlySpan<int> ids)
     {
+        DecoderInput.CheckStep(this, slots, ids);
+        _rows.ForgetAll();
         for (int i = 0; i < slots.Length; i++)
         {
             Read(slots[i], ids.Slice(i, 1));
@@ -76,11 +81,12 @@ public sealed class TensorDecoder : IDecoder
     }
 
     /// <inheritdoc />
-    public ReadOnlySpan<float> Logits(int slot) => _logits[slot];
+    public ReadOnlySpan<float> Logits(int slot) => _logits[_rows[slot]];
 
     /// <inheritdoc />
     public SlotState Save(int slot)
     {
+        DecoderInput.CheckSlot(this, slot);
         if (!Config.IsRecurrent)
         {
             throw new NotSupportedException("the model is not recurrent: what it remembers of a sequence grows");
@@ -96,19 +102,15 @@ public sealed class TensorDecoder : IDecoder
     /// <inheritdoc />
     public void Load(int slot, SlotState state)
     {
+        DecoderInput.CheckLoad(this, slot, state);
         using var scope = NewDisposeScope();
         var loaded = _model.CreateState(1);
         try
         {
-            if (!Config.IsRecurrent || state.Keys.Count != Config.Layers || state.Values.Count != Config.Layers)
-            {
-                throw new ArgumentException($"the state has {state.Keys.Count} layers of slots, the model {(Config.IsRecurrent ? Config.Layers : 0)} of {Config.Layers}", nameof(state));
-            }
-
             for (int i = 0; i < Config.Layers; i++)
             {
                 var layer = (GatedSlotLayerState)loaded.Layers[i];
-                layer.Replace(new GatedSlotState(Shaped(state.Keys[i], layer.Value.Keys, i), Shaped(state.Values[i], layer.Value.Values, i)));
+                layer.Replace(new GatedSlotState(Shaped(state.Keys[i], layer.Value.Keys), Shaped(state.Values[i], layer.Value.Values)));
             }
         }
         catch
@@ -120,9 +122,7 @@ public sealed class TensorDecoder : IDecoder
         loaded.Advance(state.Length);
         Replace(slot, loaded);
 
-        static Tensor Shaped(float[] numbers, Tensor like, int layer) => numbers.Length == like.NumberOfElements
-            ? tensor(numbers, like.shape).to(like.dtype, like.device)
-            : throw new ArgumentException($"layer {layer} of the state has {numbers.Length} numbers, the model's {like.NumberOfElements}", nameof(state));
+        static Tensor Shaped(float[] numbers, Tensor like) => tensor(numbers, like.shape).to(like.dtype, like.device);
     }
 
     /// <inheritdoc />
@@ -132,6 +132,7 @@ public sealed class TensorDecoder : IDecoder
     {
         _states[slot].Dispose();
         _states[slot] = state;
+        _rows.Forget(slot);
     }
 
     private void Read(int slot, ReadOnlySpan<int> ids)
@@ -142,13 +143,12 @@ public sealed class TensorDecoder : IDecoder
         var wide = new long[ids.Length];
         for (int i = 0; i < ids.Length; i++)
         {
-            wide[i] = (uint)ids[i] < (uint)Config.VocabularySize
-                ? ids[i]
-                : throw new ArgumentException($"there is no id {ids[i]}; the model has {Config.VocabularySize}", nameof(ids));
+            wide[i] = ids[i];
         }
 
         var form = ids.Length == 1 ? GatedSlotForm.Recurrent : GatedSlotForm.Chunk;
         var logits_11V = _model.Continue(tensor(wide, [1, ids.Length], device: _model.Device), _states[slot], form).to(ScalarType.Float32).cpu();
         TensorMemory.AsSpan<float>(logits_11V.contiguous()).CopyTo(_logits[slot]);
+        _rows[slot] = slot;
     }
 }

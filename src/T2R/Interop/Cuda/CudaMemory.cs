@@ -23,16 +23,19 @@ public readonly record struct CudaMemory(long Free, long Total)
         return new CudaMemory((long)free, (long)total);
     }
 
-    /// <summary>That of the fullest card that this process computes on already; null when there is none, for reading would begin that, or when the driver has failed.</summary>
+    /// <summary>That of the fullest card that this process computes on already; null when there is none, for reading would begin that, or when the driver has failed: it throws nothing, for it is read while an exception is described.</summary>
     public static CudaMemory? OfFullest()
     {
         CudaMemory? fullest = null;
         foreach (int device in CudaDriver.DevicesInUse())
         {
-            using var context = CudaDriver.Enter(device);
-            if (CudaDriver.cuMemGetInfo_v2(out nuint free, out nuint total) == 0 && new CudaMemory((long)free, (long)total) is var memory && !(memory.FreeShare >= fullest?.FreeShare))
+            try
             {
-                fullest = memory;
+                fullest = Now(device) is var memory && !(memory.FreeShare >= fullest?.FreeShare) ? memory : fullest;
+            }
+            catch (InvalidOperationException)
+            {
+                // The driver has failed, which is not what the exception is about.
             }
         }
 

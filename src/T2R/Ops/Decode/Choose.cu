@@ -1,8 +1,8 @@
 // The next token of each sequence, from logits (Sampler.cs, whose draws these are): top-k, top-p and min-p leave the tokens from the likeliest to a last one, and of these the one
 // with the smallest E / w is drawn (GumbelMax.cs). A block a sequence.
 //
-// Tokens are ranked by a 64-bit number: the logit's bits so turned that they ascend with it, then the id's complement, for of equal logits the lower id counts as the likelier. The
-// last token is found bit by bit: the largest rank from which on there are enough tokens, or enough weight.
+// Tokens are ranked by a 64-bit number: the logit's bits so turned that they ascend with it, then the id's complement, for of equal logits, which 0 and -0 are, the lower id
+// counts as the likelier. The last token is found bit by bit: the largest rank from which on there are enough tokens, or enough weight.
 
 typedef unsigned long long Rank;
 
@@ -17,6 +17,7 @@ struct Choice
     double minP;        // 0: all
     int topK;           // 0: all
     int row;            // of the logits
+    int vocabulary;     // ids are below this
 };
 
 // CudaChoose.cs
@@ -25,7 +26,6 @@ struct Arguments
     const float* logits; // [rows, stride]
     int* ids;            // [sequences]; -1 where the logits are not finite numbers
     int stride;
-    int vocabulary;      // ids are below this
     Choice choices[MostSequences];
 };
 
@@ -58,7 +58,8 @@ __device__ __forceinline__ double sum_of_block(double x)
 
 __device__ __forceinline__ Rank rank_of(float logit, int id)
 {
-    unsigned bits = __float_as_uint(logit), ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+    // -0 + 0 is 0.
+    unsigned bits = __float_as_uint(logit + 0.0f), ascending = bits & 0x80000000u ? ~bits : bits | 0x80000000u;
     return (Rank)ascending << 32 | (unsigned)~id;
 }
 
@@ -70,10 +71,10 @@ __device__ __forceinline__ float logit_of(Rank rank)
 
 // The largest rank such that tokens of that rank or more amount to the target at least.
 template <class Amount>
-__device__ __forceinline__ Rank last_rank(const Arguments& a, const float* logits, double target, Amount amount)
+__device__ __forceinline__ Rank last_rank(int vocabulary, const float* logits, double target, Amount amount)
 {
     // Ids' upper bits are all zero.
-    int idBits = 32 - __clz(a.vocabulary);
+    int idBits = 32 - __clz(vocabulary);
     Rank cut = 0;
     for (int bit = 63; bit >= 0; bit--)
     {
@@ -85,7 +86,7 @@ __device__ __forceinline__ Rank last_rank(const Arguments& a, const float* logit
 
         Rank candidate = cut | 1ull << bit;
         double sum = 0.0;
-        for (int i = threadIdx.x; i < a.vocabulary; i += Threads)
+        for (int i = threadIdx.x; i < vocabulary; i += Threads)
         {
             Rank rank = rank_of(logits[i], i);
             sum += rank >= candidate ? amount(logits[i], rank) : 0.0;
@@ -131,12 +132,12 @@ __device__ __forceinline__ Arrival arrival_of(const Choice& c, float logit, floa
 __device__ __forceinline__ Arrival first_of(Arrival x, Arrival y) { return y.time < x.time || (y.time == x.time && y.id < x.id) ? y : x; }
 
 // The rank of the last token that the filters leave.
-__device__ __forceinline__ Rank filter(const Arguments& a, const Choice& c, const float* logits, float largest)
+__device__ __forceinline__ Rank filter(const Choice& c, const float* logits, float largest)
 {
     Rank cut = 0;
-    if (c.topK > 0 && c.topK < a.vocabulary)
+    if (c.topK > 0 && c.topK < c.vocabulary)
     {
-        cut = last_rank(a, logits, c.topK, [](float, Rank) { return 1.0; });
+        cut = last_rank(c.vocabulary, logits, c.topK, [](float, Rank) { return 1.0; });
     }
 
     if (c.topP < 1.0)
@@ -144,12 +145,12 @@ __device__ __forceinline__ Rank filter(const Arguments& a, const Choice& c, cons
         float inverse = (float)(1.0 / c.temperature);
         auto weight = [&](float logit, Rank rank) { return rank >= cut ? (double)expf((logit - largest) * inverse) : 0.0; };
         double sum = 0.0;
-        for (int i = threadIdx.x; i < a.vocabulary; i += Threads)
+        for (int i = threadIdx.x; i < c.vocabulary; i += Threads)
         {
             sum += weight(logits[i], rank_of(logits[i], i));
         }
 
-        Rank nucleus = last_rank(a, logits, sum_of_block(sum) * c.topP, weight);
+        Rank nucleus = last_rank(c.vocabulary, logits, sum_of_block(sum) * c.topP, weight);
         cut = nucleus > cut ? nucleus : cut;
     }
 
@@ -168,7 +169,7 @@ extern "C" __global__ void __launch_bounds__(Threads) choose(const __grid_consta
     const float* logits = a.logits + (long long)c.row * a.stride;
     Rank best = 0;
     int broken = 0;
-    for (int i = threadIdx.x; i < a.vocabulary; i += Threads)
+    for (int i = threadIdx.x; i < c.vocabulary; i += Threads)
     {
         Rank rank = rank_of(logits[i], i);
         broken |= logits[i] != logits[i];
@@ -194,10 +195,10 @@ extern "C" __global__ void __launch_bounds__(Threads) choose(const __grid_consta
         return;
     }
 
-    Rank cut = filter(a, c, logits, largest);
+    Rank cut = filter(c, logits, largest);
     Arrival first = arrival_of(c, largest, largest, likeliest);
     float inverse = (float)(1.0 / c.temperature);
-    for (int i = threadIdx.x; i < a.vocabulary; i += Threads)
+    for (int i = threadIdx.x; i < c.vocabulary; i += Threads)
     {
         // E >= v >= 2^-33: most tokens weigh too little to come first.
         if (rank_of(logits[i], i) >= cut && expf((logits[i] - largest) * inverse) * (float)first.time * 1.001f > 1.1641532e-10f)

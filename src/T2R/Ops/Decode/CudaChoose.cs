@@ -20,12 +20,11 @@ internal static class CudaChoose
 
     /// <summary>Puts the choice into torch's stream of the card where the logits are.</summary>
     /// <param name="logits">fp32 <c>[rows, V]</c>, dense.</param>
-    /// <param name="vocabulary">Ids are below this.</param>
     /// <param name="choices">One a sequence, at most <see cref="MostSequences"/>.</param>
     /// <param name="ids">int32, receives an id a sequence; −1 where logits are not finite numbers.</param>
-    public static void Run(Tensor logits, int vocabulary, ReadOnlySpan<Choice> choices, Tensor ids)
+    public static void Run(Tensor logits, ReadOnlySpan<Choice> choices, Tensor ids)
     {
-        var arguments = new Arguments { Logits = CudaUnits.Address(logits), Ids = CudaUnits.Address(ids), Stride = (int)logits.shape[1], Vocabulary = vocabulary };
+        var arguments = new Arguments { Logits = CudaUnits.Address(logits), Ids = CudaUnits.Address(ids), Stride = (int)logits.shape[1] };
         choices.CopyTo(arguments.Choices);
         var (module, sharedBytes) = Loaded[logits.device_index];
         module.Kernel("choose").Launch(CudaStream.Torch(logits.device_index), choices.Length, Threads, sharedBytes, arguments);
@@ -38,7 +37,7 @@ internal static class CudaChoose
         public ulong Seed;
         public long Draw;
         public double Temperature, TopP, MinP;
-        public int TopK, Row;
+        public int TopK, Row, Vocabulary;
     }
 
     [InlineArray(MostSequences)]
@@ -52,7 +51,7 @@ internal static class CudaChoose
     private struct Arguments
     {
         public nint Logits, Ids;
-        public int Stride, Vocabulary;
+        public int Stride;
         public PerSequence Choices;
     }
 }

@@ -1,4 +1,5 @@
-// A token of some sequences through a recurrent model (GatedSlotAttention.cs, Mlp.cs), compiled for a shape (KEYS, VALUES, SLOTS, GROUPS) and a format of weights (WEIGHTS). Per block
+// A token of some sequences through a recurrent model (GatedSlotAttention.cs, Mlp.cs), compiled for a shape (KEYS, VALUES, SLOTS, GROUPS) and a format of weights (WEIGHTS),
+// for a card on which a block may have MOST_SHARED bytes of shared memory. Per block
 //
 //   embed                          x, the residual stream, in fp32
 //   project        q | k | v | f = W (x o w_1) / rms x

@@ -66,7 +66,10 @@ internal sealed class DecodeKernels
     public static string? UnfitProduct(int rows, int depth) =>
         rows % Tile != 0 || depth % Together != 0 ? $"a product of {rows} × {depth} is not of multiples of {Tile} and {Together}" : null;
 
-    /// <summary>Begins the stream of each sequence with its token's embedding, when all earlier work is done.</summary>
+    /// <summary>
+    /// Begins the stream of each sequence with its token's embedding, when all earlier work is done: launched without overlap, for <see cref="SlotStep"/> reads states before
+    /// it waits, and what an earlier step or a copy wrote into them has to be there.
+    /// </summary>
     /// <param name="batch">Sequences.</param>
     /// <param name="arguments">What the kernel reads and writes.</param>
     public void Embed(int batch, in DecodeArguments.EmbedArguments arguments) => _embed.Launch(CudaStream.Torch(_device), batch, EmbedThreads, 0, arguments);

@@ -165,7 +165,8 @@ extern "C" __global__ void __launch_bounds__(StepThreads) slot_step(const __grid
     int head = blockIdx.x % a.heads, b = blockIdx.x / a.heads, tid = threadIdx.x;
     long long item = (long long)a.slots[b] * a.heads + head;
 
-    // The state is on its way while the maps are made: a column of keys' slots, some rows of it; a column of values, some slots of it.
+    // The state is on its way while the maps are made: a column of keys' slots, some rows of it; a column of values, some slots of it. It is read before earlier kernels are
+    // awaited: who wrote it last, an earlier step or a copy, is done, for a step begins with embed, which is launched without overlap, and in a step a layer's state is written once.
     int m = tid % SLOTS, firstKey = tid / SLOTS * EachKey, v = tid % VALUES, firstSlot = tid / VALUES * EachSlot;
     float *keys = a.keys + (item * KEYS + firstKey) * SLOTS + m, *values = a.values + (item * SLOTS + firstSlot) * VALUES + v;
     float hk[EachKey], hv[EachSlot];

@@ -7,7 +7,7 @@
 //            4: whole numbers -8 ... 7, plus 8. A tile's group is 16 bytes for each lane, eight of its one row, then eight of the other; inputs 16 t + i, of each eight in the
 //               order 0, 2, 4, 6, 1, 3, 5, 7, the first in the lowest bits. Groups follow each other, then tiles
 //
-// Whole numbers have bf16 scales, one for each row and group, [groups, rows]: bf16 holds the numbers exactly, and a group's products are scaled in fp32. PackedWeight.cs packs.
+// Whole numbers have bf16 scales, one for each row and group, [groups, rows]: bf16 holds the numbers exactly, and a group's products are scaled in fp32. LaneOrder.cs packs.
 
 constexpr int Together = 64; // inputs of a group
 

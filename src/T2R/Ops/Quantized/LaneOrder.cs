@@ -49,10 +49,12 @@ internal static class LaneOrder
         return Bytes(ordered.reshape(-1, 2)).view(rows, -1).MoveToOuterDisposeScope();
     }
 
-    // Each byte's lower half, then its upper.
-    private static Tensor Nibbles(Tensor bytes) =>
+    /// <summary>Each byte's lower half, then its upper, in one more dimension.</summary>
+    /// <param name="bytes">Of any shape.</param>
+    public static Tensor Nibbles(Tensor bytes) =>
         stack([bytes.bitwise_and(tensor((byte)15, device: bytes.device)), bytes.bitwise_right_shift(tensor((byte)4, device: bytes.device))], -1);
 
+    // The reverse of Nibbles.
     private static Tensor Bytes(Tensor nibbles_N2) => nibbles_N2.select(1, 1).bitwise_left_shift(tensor((byte)4, device: nibbles_N2.device)).bitwise_or(nibbles_N2.select(1, 0));
 
     private static Tensor Places(long[] order, Tensor like) => tensor(order, device: like.device);

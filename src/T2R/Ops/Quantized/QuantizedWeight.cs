@@ -9,10 +9,9 @@ public sealed class QuantizedWeight : IDisposable
     /// <param name="format">What they mean.</param>
     /// <param name="codes">In the format's dtype and shape; taken over.</param>
     /// <param name="scales">bf16 <c>[O, I/64]</c>; taken over.</param>
-    /// <exception cref="ArgumentException">A shape or a dtype is not the format's.</exception>
+    /// <exception cref="ArgumentException">A shape or a dtype is not the format's; the tensors are still the caller's.</exception>
     public QuantizedWeight(QuantizedFormat format, Tensor codes, Tensor scales)
     {
-        (Format, Codes, Scales) = (format, codes.DetachFromDisposeScope(), scales.DetachFromDisposeScope());
         (Rows, Columns) = scales.dim() == 2 ? (scales.shape[0], scales.shape[1] * QuantizedFormat.GroupLength) : (0, 0);
         bool fits = scales.dim() == 2 && codes.dtype == format.CodeDtype && scales.dtype == ScalarType.BFloat16
             && codes.shape.AsSpan().SequenceEqual(format.CodeShape(Rows, Columns).AsSpan());
@@ -21,6 +20,8 @@ public sealed class QuantizedWeight : IDisposable
             throw new ArgumentException(
                 $"{format} codes {codes.dtype} [{string.Join(", ", codes.shape)}] and scales {scales.dtype} [{string.Join(", ", scales.shape)}] do not belong together", nameof(codes));
         }
+
+        (Format, Codes, Scales) = (format, codes.DetachFromDisposeScope(), scales.DetachFromDisposeScope());
     }
 
     private QuantizedWeight(QuantizedFormat format, Tensor codes, Tensor scales, long rows, long columns) =>
@@ -56,7 +57,7 @@ public sealed class QuantizedWeight : IDisposable
         var (stored, scales) = IsInLaneOrder ? (LaneOrder.Unpack(Format, Codes, Rows), Scales.t()) : (Codes, Scales);
         var codes = Format == QuantizedFormat.EightBit
             ? stored.to(ScalarType.Float32)
-            : stack([stored.bitwise_and(tensor((byte)15, device: stored.device)), stored.bitwise_right_shift(tensor((byte)4, device: stored.device))], -1).to(ScalarType.Float32).sub_(8);
+            : LaneOrder.Nibbles(stored).to(ScalarType.Float32).sub_(8);
         return codes.view(Rows, -1, QuantizedFormat.GroupLength).mul_(scales.to(ScalarType.Float32).unsqueeze(-1)).view(Rows, Columns).to(dtype).MoveToOuterDisposeScope();
     }
 

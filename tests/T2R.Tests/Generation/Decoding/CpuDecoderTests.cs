@@ -132,8 +132,6 @@ public sealed class CpuDecoderTests : IDisposable
         to.Load(2, state);
         Assert.Equal(20, to.Length(2));
         Assert.Equal(Step(from, 0, 7), Step(to, 2, 7));
-        Assert.Throws<ArgumentException>(() => to.Load(1, state with { Keys = [.. state.Keys.Skip(1)] }));
-        Assert.Throws<ArgumentException>(() => to.Load(1, state with { Values = [.. state.Values.Skip(1), []] }));
     }
 
     [Fact]
@@ -202,31 +200,12 @@ public sealed class CpuDecoderTests : IDisposable
     {
         var (_, model) = Load(Small);
         using var _2 = model;
-        using var decoder = new CpuDecoder(model, 2);
+        using IDecoder decoder = new CpuDecoder(model, 2);
         decoder.Step([0, 1], [5, 6]);
         int[] chosen = new int[2];
         var greedy = new Sampler(new SamplingOptions { Temperature = 0 }, model.Config.VocabularySize);
         decoder.Choose([1, 0], [greedy, greedy], chosen);
         Assert.Equal([Likeliest(decoder.Logits(1)), Likeliest(decoder.Logits(0))], chosen);
-    }
-
-    [Fact]
-    public void What_makes_no_sense_is_refused_and_changes_nothing()
-    {
-        var (_, model) = Load(Small);
-        using var _2 = model;
-        using var decoder = new CpuDecoder(model, 2);
-        Assert.Throws<ArgumentException>(() => decoder.Prefill(0, []));
-        Assert.Throws<ArgumentException>(() => decoder.Prefill(0, new int[decoder.PrefillLength + 1]));
-        Assert.Throws<ArgumentException>(() => decoder.Prefill(0, [60]));
-        Assert.Throws<ArgumentException>(() => decoder.Prefill(2, [1]));
-        Assert.Throws<ArgumentException>(() => decoder.Step([0, 0], [1, 2]));
-        Assert.Throws<ArgumentException>(() => decoder.Step([0, 1], [1]));
-        Assert.Throws<ArgumentException>(() => decoder.Step([0, 1], [1, -1]));
-        Assert.Throws<ArgumentException>(() => decoder.Logits(0));
-        decoder.Step([0], [3]);
-        Assert.Throws<ArgumentException>(() => decoder.Logits(1));
-        Assert.Equal(0, decoder.Length(1));
     }
 
     [Fact]

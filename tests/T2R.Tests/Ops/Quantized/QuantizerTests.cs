@@ -101,6 +101,18 @@ public sealed class QuantizerTests : IDisposable
     }
 
     [Fact]
+    public void What_is_refused_is_not_taken_over()
+    {
+        long before = TensorCount.Settled();
+        using (NewDisposeScope())
+        {
+            Assert.Throws<ArgumentException>(() => new QuantizedWeight(QuantizedFormat.EightBit, zeros(4, 64, dtype: ScalarType.Int8), zeros(4, 1)));
+        }
+
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
     public void An_unknown_format_is_refused_with_those_there_are() =>
         Assert.Contains("int8 or int4", Assert.Throws<UserErrorException>(() => QuantizedFormat.Parse("int3")).Message);
 
