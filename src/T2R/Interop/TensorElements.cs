@@ -7,6 +7,7 @@ namespace T2R.Interop;
 internal sealed unsafe class TensorElements<T> : MemoryManager<T>
     where T : unmanaged
 {
+    // Held, so that the collector does not take it.
     private readonly Tensor _tensor;
     private readonly T* _address;
     private readonly int _length;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using static T2R.Ops.GatedSlot.CpuVector;
 
@@ -16,20 +15,21 @@ internal static class RowMaps
     /// <param name="y">Receives the result; may be x.</param>
     internal static void RmsNorm(ReadOnlySpan<float> x, ReadOnlySpan<float> weight, double epsilon, Span<float> y)
     {
+        int whole = x.Length / Width * Width;
         var lanes = Vector256<float>.Zero;
-        foreach (var vector in MemoryMarshal.Cast<float, Vector256<float>>(x))
+        for (int i = 0; i < whole; i += Width)
         {
+            var vector = Vector256.Create(x[i..]);
             lanes = MultiplyAdd(vector, vector, lanes);
         }
 
         double sum = Vector256.Sum(lanes);
-        for (int i = x.Length / Width * Width; i < x.Length; i++)
+        foreach (float number in x[whole..])
         {
-            sum += x[i] * x[i];
+            sum += number * number;
         }
 
         float inverse = (float)(1 / Math.Sqrt((sum / x.Length) + epsilon));
-        int whole = x.Length / Width * Width;
         for (int i = 0; i < whole; i += Width)
         {
             (Vector256.Create(x[i..]) * inverse * Vector256.Create(weight[i..])).CopyTo(y[i..]);
