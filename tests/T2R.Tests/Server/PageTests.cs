@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
-using T2R.Models;
 using T2R.Server;
 using T2R.Tests.Checkpoints;
 using Xunit;
@@ -28,7 +27,7 @@ public class PageTests
         Assert.Contains("tiny", (string?)seen["model"]);
         Assert.True((int)seen["tokens"]! >= 30);
         Assert.NotEmpty((string)seen["text"]!);
-        double kilobytes = StateSize.Bytes(server.Engine.Config, 0, 2) / 1000.0;
+        double kilobytes = server.StateBytes / 1000.0;
         Assert.Equal($"{double.Round(kilobytes, 2)} kB", (string?)seen["state"]);
         Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G'], (await File.ReadAllBytesAsync(picture, TestContext.Current.CancellationToken))[..4]);
         await TestServer.UntilAsync(() => server.Engine.Statistics.Active == 0);

@@ -38,6 +38,16 @@ internal sealed class TestServer : IAsyncDisposable
 
     public Engine Engine => Model.Engine;
 
+    /// <summary>What the engine's decoder holds of one sequence.</summary>
+    public long StateBytes
+    {
+        get
+        {
+            using IDecoder decoder = Decoders.Open(_weights!, slots: 1);
+            return decoder.StateBytes(0);
+        }
+    }
+
     public SentencePieceTokenizer Tokenizer => Model.Tokenizer;
 
     public HttpClient Client { get; }
