@@ -96,7 +96,7 @@ public sealed class EvalVerbTests : IDisposable
     {
         Directory.CreateDirectory(_folder["p.png"]);
         var (code, output, _) = await T2rProcess.Run(["eval", _model, "--data", _text, "--stream", "--plot", _folder["p.png"]]);
-        Assert.Equal(1, code);
+        Assert.Equal(2, code);
         Assert.Contains("predictions in one text", output);
     }
 
