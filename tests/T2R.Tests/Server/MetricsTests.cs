@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Microsoft.Extensions.Logging;
-using T2R.Models;
 using T2R.Server;
 using Xunit;
 
@@ -34,7 +33,7 @@ public sealed partial class MetricsTests
     public async Task The_state_of_a_running_sequence_is_measured_and_does_not_grow()
     {
         await using TestServer server = await TestServer.StartAsync(new ServerOptions { MaxNewTokens = int.MaxValue });
-        long expected = StateSize.Bytes(server.Engine.Config, 0, 2);
+        long expected = server.StateBytes;
         using HttpResponseMessage running = await server.BeginAsync("/v1/completions", $$"""{"prompt": "a", "max_tokens": 2000000000, "stream": true, {{TestServer.Endless}}}""");
         foreach (int tokens in new[] { 10, 500 })
         {
