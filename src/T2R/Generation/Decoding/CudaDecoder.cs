@@ -8,7 +8,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Generation.Decoding;
 
-/// <summary>A recurrent model in bf16 on a card: steps and choices by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
+/// <summary>A recurrent model in bf16 or fp16 on a card: steps and choices by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
 public sealed class CudaDecoder : IDecoder
 {
     private readonly CausalLM _model;
@@ -19,7 +19,7 @@ public sealed class CudaDecoder : IDecoder
     private readonly Tensor _ids; // chosen
 
     /// <summary>Makes one, and compiles its kernels.</summary>
-    /// <param name="model">In bf16, on a card; borrowed.</param>
+    /// <param name="model">In bf16 or fp16, on a card; borrowed.</param>
     /// <param name="slots">Sequences held at once.</param>
     /// <exception cref="NotSupportedException">There are no kernels for it; says why.</exception>
     public CudaDecoder(CausalLM model, int slots)
