@@ -154,6 +154,27 @@ public class DecodeTests
     }
 
     [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    public void Samplers_that_choose_here_and_there_stand_side_by_side()
+    {
+        using var model = Load(null);
+        using var decoder = new CudaDecoder(model, 4);
+        int[] slots = [0, 1, 2, 3];
+        decoder.Step(slots, [5, 6, 7, 8]);
+        SamplingOptions[] options =
+        [
+            new() { Temperature = 0 },
+            new() { Temperature = 0, LogitBias = new Dictionary<int, float> { [77] = 100 } },
+            new() { Temperature = 0, TopK = 1, Seed = 3 },
+            new() { Temperature = 0, RepetitionPenalty = 1.5 },
+        ];
+        Sampler[] samplers = [.. options.Select(o => new Sampler(o, model.Config.VocabularySize))];
+        int[] chosen = new int[4];
+        decoder.Choose(slots, samplers, chosen);
+        Assert.Equal(slots.Select(s => samplers[s].Next(decoder.Logits(s).ToArray())), chosen);
+        Assert.Equal(77, chosen[1]);
+    }
+
+    [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     public void What_makes_no_sense_is_refused_and_changes_nothing()
     {
         using var model = Load(null);

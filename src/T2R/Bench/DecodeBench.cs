@@ -38,6 +38,7 @@ public static class DecodeBench
     /// <param name="rates">The card's, for the floors.</param>
     /// <param name="steps">How many tokens of each sequence are timed.</param>
     /// <param name="report">Told what is being done.</param>
+    /// <exception cref="UserErrorException">The card has no kernels for the shape.</exception>
     /// <exception cref="WrongResultException">Logits are too far off, or depend on what else is decoded; nothing is timed then.</exception>
     public static DecodeBenchResult Run(ModelConfig config, IReadOnlyList<int> batches, int promptLength, CardRates rates, int steps, Action<string> report)
     {
@@ -115,6 +116,11 @@ public static class DecodeBench
         using var weights = TypicalWeights.Draw(config with { Quantization = null }, CPU, ScalarType.Float32);
         using var narrow = new CausalLM(config, TypicalWeights.Narrowed(weights, config, CUDA, ScalarType.Float16));
         using var wide = new CausalLM(config with { Quantization = null }, TypicalWeights.Held(weights, config));
+        if (CudaDecoder.Unfit(narrow) is { } why)
+        {
+            throw new UserErrorException($"The model cannot be decoded by kernels here: {why}.");
+        }
+
         using var decoder = new CudaDecoder(narrow, 3);
         int[] ids = Ids(CheckedLength, config.VocabularySize);
         using var context = new SequenceContext(1, ids.Length, CPU);
