@@ -90,6 +90,19 @@ public class DecodeTests
         }
     }
 
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData("int8", ScalarType.Float16)]
+    [InlineData("int8", ScalarType.BFloat16)]
+    [InlineData("int4", ScalarType.Float16)]
+    [InlineData("int4", ScalarType.BFloat16)]
+    public void A_matrix_in_few_bits_has_the_numbers_that_it_has_on_the_CPU(string format, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        using var there = Quantizer.Quantize(randn(208, 320), QuantizedFormat.Parse(format), "w");
+        using var here = there.ToCard(CUDA);
+        Assert.True(there.Dequantize(dtype).equal(here.Dequantize(dtype).cpu()).all().item<bool>());
+    }
+
     [Fact(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
     public void A_state_goes_on_in_another_slot_with_the_same_bits()
     {
