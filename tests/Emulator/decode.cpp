@@ -5,7 +5,7 @@
 #include "Weight.h"
 
 static int batch, depth, rows;
-constexpr double Rounded = HALF ? 4e-4 : 3e-3;
+constexpr double Rounded = HALF ? 4e-4 : 3e-3, Epsilon = 0.5;
 static double silu(double x) { return x / (1 + exp(-x)); }
 
 template <class Kernel>
@@ -24,7 +24,7 @@ static void products()
     vector<double> y((size_t)batch * rows * 2), gated((size_t)batch * rows), added, normed, sums((size_t)batch * rows / 16);
     for (int b = 0; b < batch; b++)
     {
-        double inverse = 0.5 / sqrt(((double)squares[b * 3] + squares[b * 3 + 1] + squares[b * 3 + 2]) / depth + 1e-5);
+        double inverse = 0.5 / sqrt(((double)squares[b * 3] + squares[b * 3 + 1] + squares[b * 3 + 2]) / depth + Epsilon);
         for (int r = 0; r < rows * 2; r++)
         {
             double sum = 0;
@@ -46,7 +46,7 @@ static void products()
         }
     }
 
-    ProjectArguments a{{{first.codes.data(), second.codes.data()}, {first.scales.data(), second.scales.data()}, {rows, rows * 2}}, inputs.data(), {squares.data(), 3, depth, 1e-5f, 0.5f}, depth, batch, rows * 2};
+    ProjectArguments a{{{first.codes.data(), second.codes.data()}, {first.scales.data(), second.scales.data()}, {rows, rows * 2}}, inputs.data(), {squares.data(), 3, depth, (float)Epsilon, 0.5f}, depth, batch, rows * 2};
     vector<float> alone;
     auto check = [&](auto projectOf, auto addedOf, auto gatedOf, int columns)
     {

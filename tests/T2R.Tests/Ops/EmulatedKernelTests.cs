@@ -17,6 +17,7 @@ public class EmulatedKernelTests
         { "dequantize", "WEIGHTS=8", "48 192" },
         { "dequantize", "HALF=1 WEIGHTS=4", "80 128" },
         { "rms_norm", "WIDTH=256 THREADS=128 SILU=0", "37 4" },
+        { "rms_norm", "WIDTH=256 THREADS=128 SILU=1", "37 4" },
         { "rms_norm", "HALF=1 WIDTH=256 THREADS=128 SILU=1", "37 4" },
         { "swiglu", "", "4096" },
         { "swiglu", "HALF=1", "4096" },
@@ -29,6 +30,7 @@ public class EmulatedKernelTests
         { "decode", "HALF=1 WEIGHTS=16 MOST_SHARED=232448 KEYS=64 VALUES=64 SLOTS=32 GROUPS=4", "11 704 48 2" },
         { "decode", "HALF=1 WEIGHTS=8 MOST_SHARED=232448 KEYS=128 VALUES=128 SLOTS=64 GROUPS=3", "33 576 80 1" },
         { "decode", "WEIGHTS=8 MOST_SHARED=101376 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },
+        { "decode", "WEIGHTS=4 MOST_SHARED=101376 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },
         { "decode", "HALF=1 WEIGHTS=4 MOST_SHARED=101376 KEYS=32 VALUES=32 SLOTS=16 GROUPS=1", "7 64 16 3" },
     };
 
