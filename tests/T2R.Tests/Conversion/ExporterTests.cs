@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using T2R.Conversion;
 using T2R.Mixers;
 using T2R.Models;
@@ -66,6 +67,32 @@ public class ExporterTests
         Assert.Equal(config.Mixers, exported.Config.Mixers);
         Assert.Equal(config with { Mixers = [] }, exported.Config with { Mixers = [] });
         Assert.Contains("MistralForCausalLM", File.ReadAllText(Path.Combine(temporary["export"], "README.md")));
+    }
+
+    [Fact]
+    public void Scaled_positions_are_written_where_programs_heed_them()
+    {
+        using var temporary = new TemporaryFolder();
+        RopeScaling[] scalings = [new LinearRopeScaling(2), new Llama3RopeScaling(8, 1, 4, 8192)];
+        foreach (var scaling in scalings)
+        {
+            ImmutableArray<MixerConfig> mixers = [.. Enumerable.Repeat<MixerConfig>(new SoftmaxAttentionConfig(4, 2, 8, 10000, null, scaling), 3)];
+            TinyTransformer.Write(temporary["transformer"], TinyTransformer.Config with { Mixers = mixers });
+            using var exported = ModelFolder.Open(temporary["transformer"]);
+            Assert.Equal(mixers, exported.Config.Mixers);
+            Assert.Empty(exported.Warnings);
+            Assert.Contains("\"LlamaForCausalLM\"", File.ReadAllText(temporary["transformer/config.json"]));
+
+            var plan = Converter.Plan(exported, new ConversionOptions { SoftmaxLayers = [1] });
+            Assert.Contains("attn.rope_scaling", Assert.Single(plan.Warnings));
+            Assert.Empty(Converter.Plan(exported, new ConversionOptions()).Warnings);
+            Converter.Run(plan, temporary["hybrid"], cancellation: TestContext.Current.CancellationToken);
+            using var hybrid = ModelFolder.Open(temporary["hybrid"]);
+            Assert.Equal(mixers[1], hybrid.Config.Mixers[1]);
+            Assert.Contains("Not the same model in Python", File.ReadAllText(temporary["hybrid/README.md"]));
+            Directory.Delete(temporary["transformer"], recursive: true);
+            Directory.Delete(temporary["hybrid"], recursive: true);
+        }
     }
 
     [Fact]
