@@ -35,9 +35,9 @@ public sealed class CheckpointFolder : IDisposable
     /// <summary>Bytes of all tensors.</summary>
     public long TotalBytes => _entries.Values.Sum(e => e.ByteCount);
 
-    /// <summary>Maps every weight file of a folder and checks that index and files agree.</summary>
+    /// <summary>Opens every weight file of a folder and checks that index and files agree.</summary>
     /// <param name="folder">The folder.</param>
-    /// <returns>The open folder; dispose it when no view of it is used any more.</returns>
+    /// <returns>The open folder.</returns>
     /// <exception cref="UserErrorException">The folder or its weights are missing or wrong; holds every problem of every file.</exception>
     public static CheckpointFolder Open(string folder)
     {
@@ -58,11 +58,12 @@ public sealed class CheckpointFolder : IDisposable
         return File.Exists(index) ? new CheckpointFolder(folder, Shards.Open(folder, index)) : throw WithoutWeights(folder);
     }
 
-    /// <summary>A CPU tensor over the mapped file: see <see cref="SafeTensorsFile.View"/>; valid while the folder is open.</summary>
+    /// <summary>Reads a tensor: see <see cref="SafeTensorsFile.Read(string)"/>.</summary>
     /// <param name="name">A tensor's name.</param>
     /// <returns>The tensor, owned by the current dispose scope.</returns>
     /// <exception cref="UserErrorException">The folder has none of that name.</exception>
-    public Tensor View(string name) => Holding(name).View(name);
+    /// <exception cref="IOException">The disk fails, or a file was cut off meanwhile.</exception>
+    public Tensor Read(string name) => Holding(name).Read(name);
 
     /// <summary>The path of the file that holds a tensor.</summary>
     /// <param name="name">A tensor's name.</param>
@@ -70,13 +71,39 @@ public sealed class CheckpointFolder : IDisposable
     /// <exception cref="UserErrorException">The folder has none of that name.</exception>
     public string FileOf(string name) => Holding(name).Path;
 
-    /// <summary>Ends the mappings; views must not be touched any more.</summary>
+    /// <summary>Closes the files.</summary>
     public void Dispose() => _files.ForEach(f => f.Dispose());
 
     /// <summary>The open file that holds a tensor.</summary>
     /// <exception cref="UserErrorException">The folder has none of that name.</exception>
     internal SafeTensorsFile Holding(string name) =>
         _fileOf.TryGetValue(name, out SafeTensorsFile? file) ? file : throw new UserErrorException($"{Path}: there is no tensor '{name}' in the checkpoint.");
+
+    /// <summary>Whether two tensors have the same dtype, shape and bytes.</summary>
+    /// <exception cref="IOException">The disk fails, or a file was cut off meanwhile.</exception>
+    internal bool AreEqual(string name, string other)
+    {
+        TensorEntry a = Entries[name], b = Entries[other];
+        if (a.Dtype != b.Dtype || !a.Shape.SequenceEqual(b.Shape))
+        {
+            return false;
+        }
+
+        const int pieceBytes = 256 << 10;
+        byte[] ofA = new byte[pieceBytes], ofB = new byte[pieceBytes];
+        for (long first = 0; first < a.ByteCount; first += pieceBytes)
+        {
+            int count = (int)Math.Min(pieceBytes, a.ByteCount - first);
+            Holding(name).Read(a, first, ofA.AsSpan(0, count));
+            Holding(other).Read(b, first, ofB.AsSpan(0, count));
+            if (!ofA.AsSpan(0, count).SequenceEqual(ofB.AsSpan(0, count)))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static UserErrorException WithoutWeights(string folder)
     {

@@ -1,13 +1,24 @@
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
 
 namespace T2R.Checkpoints;
 
 /// <summary>What can be wrong with a file before its first byte is understood, said in one way.</summary>
 internal static class InputFile
 {
+    private const long MaxJsonBytes = 100_000_000;
+
     /// <summary>The length of a file that can be read.</summary>
     /// <exception cref="UserErrorException">It is missing, a folder, or not readable.</exception>
     internal static long Length(string path)
+    {
+        using var handle = Open(path);
+        return RandomAccess.GetLength(handle);
+    }
+
+    /// <summary>Opens a file for reading.</summary>
+    /// <exception cref="UserErrorException">It is missing, a folder, or not readable.</exception>
+    internal static SafeFileHandle Open(string path)
     {
         if (Directory.Exists(path))
         {
@@ -16,8 +27,7 @@ internal static class InputFile
 
         try
         {
-            using var handle = File.OpenHandle(path);
-            return RandomAccess.GetLength(handle);
+            return File.OpenHandle(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -33,8 +43,7 @@ internal static class InputFile
     /// <exception cref="UserErrorException">It is missing, a folder, not readable, not JSON, or names a key twice.</exception>
     internal static JsonElement ReadJson(string path)
     {
-        _ = Length(path);
-        byte[] json = File.ReadAllBytes(path);
+        byte[] json = ReadSmall(path);
         try
         {
             // Reading every string finds those that are JSON but not text: half a surrogate pair.
@@ -51,5 +60,18 @@ internal static class InputFile
         {
             throw new UserErrorException($"{path}: not valid JSON ({e.Message}); the download may be incomplete, mend the file or fetch it again.", e);
         }
+    }
+
+    private static byte[] ReadSmall(string path)
+    {
+        using var stream = new FileStream(Open(path), FileAccess.Read, bufferSize: 0);
+        if (stream.Length > MaxJsonBytes)
+        {
+            throw new UserErrorException($"{path}: has {stream.Length} bytes, expected JSON of at most {MaxJsonBytes}; it is another file, fetch it again.");
+        }
+
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
     }
 }

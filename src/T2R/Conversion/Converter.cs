@@ -105,7 +105,7 @@ public static class Converter
     private static Func<Tensor> Start(ConversionPlan plan, WeightSpec spec, (int Layer, string Part, string Reason) made) => () =>
     {
         var target = (GatedSlotAttentionConfig)plan.Target.Mixers[made.Layer];
-        var layer = new PretrainedLayer(plan.Source.Config, made.Layer, target, plan.Options.Seed, plan.Source.View);
+        var layer = new PretrainedLayer(plan.Source.Config, made.Layer, target, plan.Options.Seed, plan.Source.Read);
         return plan.Initialization.Start(made.Part, layer).to(plan.Dtypes[spec.Name]);
     };
 

@@ -35,8 +35,8 @@ public class CheckpointFolderTests
         Assert.Equal(["a", "b", "c"], checkpoint.Entries.Keys);
         Assert.Equal(3, checkpoint.TotalBytes);
         Assert.Equal(folder["2.safetensors"], checkpoint.FileOf("c"));
-        Assert.Equal((byte)'c', checkpoint.View("c").item<byte>());
-        Assert.Contains("'d'", Assert.Throws<UserErrorException>(() => checkpoint.View("d")).Message, StringComparison.Ordinal);
+        Assert.Equal((byte)'c', checkpoint.Read("c").item<byte>());
+        Assert.Contains("'d'", Assert.Throws<UserErrorException>(() => checkpoint.Read("d")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

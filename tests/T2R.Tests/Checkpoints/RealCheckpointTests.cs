@@ -29,7 +29,7 @@ public class RealCheckpointTests
             using var writer = new CheckpointWriter(staged, [.. source.Entries.Values.Select(e => new TensorSpec(e.Name, e.Dtype, e.Shape))], maxShardBytes: 16_000_000);
             foreach (string name in source.Entries.Keys)
             {
-                writer.Write(name, source.View(name));
+                writer.Write(name, source.Read(name));
             }
 
             writer.Finish();
@@ -38,7 +38,7 @@ public class RealCheckpointTests
 
         using var copy = CheckpointFolder.Open(temporary["copy"]);
         Assert.Equal(source.Entries.Keys.Order(), copy.Entries.Keys.Order());
-        Assert.All(source.Entries.Keys, name => Assert.True(source.View(name).equal(copy.View(name)).all().item<bool>(), name));
+        Assert.All(source.Entries.Keys, name => Assert.True(source.Read(name).equal(copy.Read(name)).all().item<bool>(), name));
         Assert.Contains("model.safetensors.index.json", Directory.EnumerateFiles(temporary["copy"]).Select(p => Path.GetFileName(p)));
     }
 }

@@ -31,8 +31,8 @@ public class ExporterTests
         Assert.Equal(converted.Config.Mixers, exported.Config.Mixers);
         Assert.All(model.Weights.All, w =>
         {
-            Assert.Equal(ScalarType.Float32, exported.View(w.Spec).dtype);
-            Assert.True(w.Tensor.equal(exported.View(w.Spec)).all().item<bool>(), w.Spec.Name);
+            Assert.Equal(ScalarType.Float32, exported.Read(w.Spec).dtype);
+            Assert.True(w.Tensor.equal(exported.Read(w.Spec)).all().item<bool>(), w.Spec.Name);
         });
         Assert.True(File.Exists(Path.Combine(temporary["export"], "tokenizer.json")));
         Assert.Equal(File.ReadAllText(Path.Combine(temporary["target"], "conversion.json")), File.ReadAllText(Path.Combine(temporary["export"], "conversion.json")));
@@ -104,7 +104,7 @@ public class ExporterTests
         using var weights = WeightSet.Random(TinyTransformer.Config, 5, CPU);
         Assert.All(weights.All, w =>
         {
-            using var view = folder.View(w.Spec);
+            using var view = folder.Read(w.Spec);
             using var same = view.equal(w.Tensor).all();
             Assert.True(same.item<bool>(), w.Spec.Name);
         });

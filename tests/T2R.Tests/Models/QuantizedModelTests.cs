@@ -98,7 +98,7 @@ public sealed class QuantizedModelTests : IDisposable
         string path = Store(QuantizedFormat.FourBit, ScalarType.Float32);
         using var folder = ModelFolder.Open(path);
         string error = Assert.Throws<UserErrorException>(() => Exporter.Export(
-            folder.Config, folder.View, _folder["again"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken)).Message;
+            folder.Config, folder.Read, _folder["again"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken)).Message;
         Assert.Contains("which can be run and nothing else", error);
         Assert.False(Directory.Exists(_folder["again"]));
         Assert.Contains("int8 cannot be made", Assert.Throws<UserErrorException>(() => folder.Load(CPU, ScalarType.Float32, QuantizedFormat.EightBit)).Message);
@@ -111,7 +111,7 @@ public sealed class QuantizedModelTests : IDisposable
         using var folder = ModelFolder.Open(_folder["odd"]);
         Assert.Contains("blocks.0.mlp.down_proj.weight has 100 columns", Assert.Throws<UserErrorException>(() => folder.Load(CPU, ScalarType.Float32, QuantizedFormat.FourBit)).Message);
         var options = new ExportOptions { Quantization = QuantizedFormat.EightBit };
-        Assert.Throws<UserErrorException>(() => Exporter.Export(folder.Config, folder.View, _folder["out"], options, cancellation: TestContext.Current.CancellationToken));
+        Assert.Throws<UserErrorException>(() => Exporter.Export(folder.Config, folder.Read, _folder["out"], options, cancellation: TestContext.Current.CancellationToken));
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
@@ -167,7 +167,7 @@ public sealed class QuantizedModelTests : IDisposable
         new TinyModel(Shape, dtype).Save(_folder["m"]);
         using var source = ModelFolder.Open(_folder["m"]);
         var options = new ExportOptions { Dtype = dtype, Quantization = format, Figures = figures ?? [] };
-        Exporter.Export(source.Config, source.View, _folder["stored"], options, cancellation: TestContext.Current.CancellationToken);
+        Exporter.Export(source.Config, source.Read, _folder["stored"], options, cancellation: TestContext.Current.CancellationToken);
         return _folder["stored"];
     }
 }
