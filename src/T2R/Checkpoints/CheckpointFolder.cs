@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 namespace T2R.Checkpoints;
 
 /// <summary>
-/// The weights in a Hugging Face folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names. Opening reads headers only.
+/// The weights in a Hugging Face folder: <c>model.safetensors</c>, or the shards that <c>model.safetensors.index.json</c> names. Opening reads headers only. An index
+/// names files beside it and no others; links are followed wherever they lead, for a snapshot in Hugging Face's cache is made of links into <c>../../blobs</c>, and who
+/// can make a link can read what it leads to.
 /// </summary>
 public sealed class CheckpointFolder : IDisposable
 {
@@ -49,13 +51,13 @@ public sealed class CheckpointFolder : IDisposable
         }
 
         string single = System.IO.Path.Combine(folder, SingleFileName);
-        if (File.Exists(single))
+        if (InputFile.IsThere(single))
         {
             return new CheckpointFolder(folder, [SafeTensorsFile.Open(single)]);
         }
 
         string index = System.IO.Path.Combine(folder, ShardIndex.FileName);
-        return File.Exists(index) ? new CheckpointFolder(folder, Shards.Open(folder, index)) : throw WithoutWeights(folder);
+        return InputFile.IsThere(index) ? new CheckpointFolder(folder, Shards.Open(folder, index)) : throw WithoutWeights(folder);
     }
 
     /// <summary>Reads a tensor: see <see cref="SafeTensorsFile.Read(string)"/>.</summary>

@@ -8,6 +8,9 @@ internal static class InputFile
 {
     private const long MaxJsonBytes = 100_000_000;
 
+    /// <summary>Whether there is a file or folder of that name, or a link, be it one that leads nowhere: opening that says so.</summary>
+    internal static bool IsThere(string path) => Path.Exists(path) || LinkTarget(path) is not null;
+
     /// <summary>The length of a file that can be read.</summary>
     /// <exception cref="UserErrorException">It is missing, a folder, or not readable.</exception>
     internal static long Length(string path)
@@ -28,6 +31,10 @@ internal static class InputFile
         try
         {
             return File.OpenHandle(path);
+        }
+        catch (IOException e) when (LinkTarget(path) is not null)
+        {
+            throw new UserErrorException($"{path}: this is a link to {LinkTarget(path)}, where there is no file; fetch the file again (a cache may keep links whose blobs are gone).", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -61,6 +68,8 @@ internal static class InputFile
             throw new UserErrorException($"{path}: not valid JSON ({e.Message}); the download may be incomplete, mend the file or fetch it again.", e);
         }
     }
+
+    private static string? LinkTarget(string path) => new FileInfo(path).LinkTarget;
 
     private static byte[] ReadSmall(string path)
     {

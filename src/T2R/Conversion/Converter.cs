@@ -48,7 +48,7 @@ public static class Converter
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public static void Run(ConversionPlan plan, string outFolder, bool replace = false, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
-        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path, flush: false);
+        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path, flush: true);
         var texts = Task.Run(() => Texts(plan, outFolder), CancellationToken.None);
         WriteWeights(plan, writer, progress, cancellation);
         foreach (var (name, text) in texts.GetAwaiter().GetResult())

@@ -47,6 +47,22 @@ public class SafeTensorsRoundTripTests
         }
     }
 
+    // The codes of 1, 448 and 2^-9 in E4M3; of 1, 57344 and 2^-16 in E5M2 (Micikevicius et al., FP8 Formats for Deep Learning, 2022).
+    [Theory]
+    [InlineData("F8_E4M3", 0x38, 0x7e, 0x01, 448f, 1 / 512f)]
+    [InlineData("F8_E5M2", 0x3c, 0x7b, 0x01, 57344f, 1 / 65536f)]
+    public void Both_kinds_of_FP8_are_read_as_the_numbers_they_are(string dtype, byte one, byte largest, byte smallest, float max, float min)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TemporaryFolder();
+        byte[] file = RawSafeTensors.Bytes(RawSafeTensors.One(dtype, "[3]", "[0,3]"), 3);
+        (file[^3], file[^2], file[^1]) = (one, largest, smallest);
+        File.WriteAllBytes(folder["f"], file);
+        using var opened = SafeTensorsFile.Open(folder["f"]);
+        Assert.Equal([1, max, min], opened.Read("w").to(float32).data<float>().ToArray());
+        Assert.Equal([one, largest, smallest], opened.ReadBytes("w"));
+    }
+
     [Fact]
     public void Any_strides_are_written_row_major()
     {
@@ -121,6 +137,15 @@ public class SafeTensorsRoundTripTests
         AtomicFile.Write(folder["f"], s => new SafeTensorsWriter(s, [], metadata).Finish());
         using var file = SafeTensorsFile.Open(folder["f"]);
         Assert.Equal(metadata, file.Metadata);
+    }
+
+    [Fact]
+    public void Null_metadata_is_none()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["f"], RawSafeTensors.Bytes("""{"__metadata__":null}""", 0));
+        using var file = SafeTensorsFile.Open(folder["f"]);
+        Assert.Empty(file.Metadata);
     }
 
     [Fact]

@@ -147,7 +147,7 @@ public sealed class QuantizedModelTests : IDisposable
         config["quantization_config"]![key] = JsonNode.Parse(value);
         File.WriteAllText(path, config.ToJsonString());
         string error = string.Join("\n", Assert.Throws<UserErrorException>(() => ModelFolder.Open(Path.GetDirectoryName(path)!)).Problems);
-        Assert.Contains(value == "8" ? "q_proj.weight' is Byte [64, 32], expected Int8 [64, 64] by quantization_config" : $"quantization_config.{key}", error);
+        Assert.Contains(value == "8" ? "q_proj.weight' is U8 [64, 32], expected I8 [64, 64] by quantization_config" : $"quantization_config.{key}", error);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class QuantizedModelTests : IDisposable
         File.WriteAllText(Path.Combine(_folder["plain"], "config.json"), config);
         string error = string.Join("\n", Assert.Throws<UserErrorException>(() => ModelFolder.Open(_folder["plain"])).Problems);
         Assert.Contains("'model.layers.1.mlp.up_proj.weight_scale' is missing", error);
-        Assert.Contains("'model.layers.1.mlp.up_proj.weight' is Float32 [128, 64], expected Byte [128, 32]", error);
+        Assert.Contains("'model.layers.1.mlp.up_proj.weight' is F32 [128, 64], expected U8 [128, 32]", error);
     }
 
     private string Store(QuantizedFormat format, ScalarType dtype, IReadOnlyList<MeasuredFigure>? figures = null)
