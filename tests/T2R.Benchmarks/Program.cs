@@ -27,6 +27,8 @@ switch (args)
     case ["agreement", var folder, var device, var dtype, .. var ids]:
         AgreementMeasure.Run(folder, new TorchSharp.torch.Device(device), T2R.Models.DtypeName.Parse(dtype), [.. ids.Select(i => int.Parse(i, System.Globalization.CultureInfo.InvariantCulture))]);
         break;
+    case ["fuzz", var inputs, var seed]:
+        return FuzzFiles.Run(long.Parse(inputs, System.Globalization.CultureInfo.InvariantCulture), int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture));
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;
