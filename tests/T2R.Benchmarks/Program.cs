@@ -18,6 +18,9 @@ switch (args)
     case ["loading", var folder]:
         LoadingMeasure.Run(folder);
         break;
+    case ["reading", .. var folders]:
+        ReadingMeasure.Run(folders is [var only] ? only : null);
+        break;
     case ["saving", var config, var folder]:
         SavingMeasure.Run(config, folder);
         break;

@@ -105,7 +105,7 @@ public sealed class SafeTensorsFile : IDisposable
     public Tensor Read(string name)
     {
         TensorEntry entry = this[name];
-        Tensor tensor = empty(entry.Shape.AsSpan(), entry.Dtype, CPU);
+        Tensor tensor = TensorMemory.ToBeFilled(entry.Shape.AsSpan(), entry.Dtype);
         Read(entry, 0, tensor);
         return tensor;
     }
@@ -144,11 +144,11 @@ public sealed class SafeTensorsFile : IDisposable
     /// <summary>Fills a tensor with as many of another's stored bytes, by libtorch's CPU threads.</summary>
     /// <param name="entry">The stored tensor.</param>
     /// <param name="offset">First byte, counted in it.</param>
-    /// <param name="to">Overwritten; contiguous, on the CPU, of the stored dtype.</param>
+    /// <param name="to">Overwritten; contiguous, on the CPU, of the stored dtype or of bytes.</param>
     /// <exception cref="IOException">The disk fails, or the file was cut off meanwhile.</exception>
     internal void Read(TensorEntry entry, long offset, Tensor to)
     {
-        long count = to.numel() * ElementType.Size(entry.Dtype);
+        long count = to.numel() * to.element_size();
         TorchThreads.ForEach(checked((int)((count + PieceBytes - 1) / PieceBytes)), piece =>
         {
             long first = (long)piece * PieceBytes;

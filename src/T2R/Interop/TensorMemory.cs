@@ -14,6 +14,17 @@ public static unsafe class TensorMemory
         return address;
     }
 
+    /// <summary>An uninitialised CPU tensor that is going to be filled at once, in large pages where the system has them.</summary>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="dtype">Its type.</param>
+    /// <returns>The tensor, owned by the current dispose scope.</returns>
+    internal static Tensor ToBeFilled(ReadOnlySpan<long> shape, ScalarType dtype)
+    {
+        Tensor tensor = empty(shape, dtype, CPU);
+        Posix.PreferHugePages(DataPointer(tensor), tensor.numel() * tensor.element_size());
+        return tensor;
+    }
+
     /// <summary>A second handle of the same tensor, autograd's view of it included; it must be disposed by itself.</summary>
     /// <param name="tensor">Any tensor.</param>
     public static Tensor Share(Tensor tensor)

@@ -1,4 +1,5 @@
 using T2R.Checkpoints;
+using T2R.Interop;
 using T2R.Ops.Quantized;
 using T2R.Tokenization;
 using static TorchSharp.torch;
@@ -101,7 +102,7 @@ public sealed class ModelFolder : IDisposable
         }
 
         var stored = _stored[spec.Name];
-        var weight = empty(spec.Shape.AsSpan(), Tensors[stored.TensorName].Dtype);
+        var weight = TensorMemory.ToBeFilled(spec.Shape.AsSpan(), Tensors[stored.TensorName].Dtype);
         var reads = new TensorReads();
         reads.Add(_checkpoint.Holding(stored.TensorName), stored.TensorName, weight, stored.FirstRow);
         reads.Run();
@@ -123,10 +124,11 @@ public sealed class ModelFolder : IDisposable
         var config = Config with { Quantization = quantization ?? Config.Quantization };
         RefuseOther(config);
         var normDtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        var weights = new WeightSet(config, spec => empty([.. spec.Shape], spec.IsNorm ? normDtype : dtype, device), spec =>
+        bool toCard = device.type != TorchSharp.DeviceType.CPU;
+        var weights = new WeightSet(config, Place, spec =>
         {
             var weight = Quantized(spec, config.Quantization!);
-            if (device.type == TorchSharp.DeviceType.CPU)
+            if (!toCard)
             {
                 return weight;
             }
@@ -145,6 +147,12 @@ public sealed class ModelFolder : IDisposable
         {
             weights.Dispose();
             throw;
+        }
+
+        Tensor Place(WeightSpec spec)
+        {
+            var held = spec.IsNorm ? normDtype : dtype;
+            return toCard ? empty(spec.Shape.AsSpan(), held, device) : TensorMemory.ToBeFilled(spec.Shape.AsSpan(), held);
         }
     }
 
