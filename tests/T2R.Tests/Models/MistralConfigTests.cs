@@ -13,6 +13,7 @@ public class MistralConfigTests
         { "rope_scaling", "8" },
         { "attention_bias", "true" },
         { "mlp_bias", "true" },
+        { "rope_interleaved", "true" },
         { "hidden_act", "\"gelu\"" },
         { "quantization_config", """{"bits": 4}""" },
         { "partial_rotary_factor", "0.5" },

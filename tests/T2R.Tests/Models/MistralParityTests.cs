@@ -26,6 +26,23 @@ public class MistralParityTests
     }
 
     [Theory]
+    [InlineData(ScalarType.Float32, "torch_dtype", "float32")]
+    [InlineData(ScalarType.Float16, "torch_dtype", "float16")]
+    [InlineData(ScalarType.BFloat16, "dtype", "bfloat16")]
+    [InlineData(ScalarType.Float64, "dtype", "float64")]
+    public void Weights_of_every_dtype_give_the_reference_logits(ScalarType dtype, string key, string name)
+    {
+        using var folder = new TemporaryFolder();
+        var model = new TinyModel(new TinyShape(), dtype);
+        model.Config.Remove("torch_dtype");
+        model.Config[key] = name;
+        model.Save(folder["m"]);
+        AssertParity(model, folder["m"], GatedSlotForm.Chunk);
+        using var opened = ModelFolder.Open(folder["m"]);
+        Assert.Equal(dtype, opened.Dtype);
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void A_tied_and_an_untied_head_give_the_reference_logits(bool tied)

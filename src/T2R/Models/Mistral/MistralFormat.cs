@@ -31,6 +31,7 @@ public sealed class MistralFormat : IFolderFormat
         json.Only("hidden_act", "\"silu\"");
         json.Only("attention_bias", "false");
         json.Only("mlp_bias", "false");
+        json.Only("rope_interleaved", "false");
         json.Only("quantization_config", "null");
         if (json.Number("partial_rotary_factor", 1) != 1)
         {
@@ -39,7 +40,8 @@ public sealed class MistralFormat : IFolderFormat
 
         json.Pass(
             "architectures", "attention_dropout", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
-            "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id");
+            "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id", "is_llama_config",
+            "transformers.js_config");
 
         int heads = json.Count("num_attention_heads");
         int hidden = json.Count("hidden_size");
