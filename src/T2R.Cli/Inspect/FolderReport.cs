@@ -1,7 +1,7 @@
+using T2R.Checkpoints;
 using T2R.Conversion;
 using T2R.Mixers;
 using T2R.Models;
-using T2R.Tokenization;
 
 namespace T2R.Cli.Inspect;
 
@@ -13,6 +13,8 @@ internal sealed record FolderReport
     public required string Path { get; init; }
 
     public required string Format { get; init; }
+
+    public required string Architecture { get; init; }
 
     public required int Layers { get; init; }
 
@@ -46,6 +48,12 @@ internal sealed record FolderReport
 
     public required int? Window { get; init; }
 
+    public required string? Rotary { get; init; }
+
+    public required GenerationSettings Generation { get; init; }
+
+    public required string Use { get; init; }
+
     public required IReadOnlyDictionary<int, long> StateBytes { get; init; }
 
     public required string Convert { get; init; }
@@ -59,6 +67,7 @@ internal sealed record FolderReport
         {
             Path = folder.Path,
             Format = folder.Format.Name,
+            Architecture = ConfigJson.Open(System.IO.Path.Combine(folder.Path, "config.json"), new Problems()).Texts("architectures") is [var first, ..] ? first : "not named",
             Layers = config.Layers,
             LayerKinds = Kinds(config),
             HiddenSize = config.HiddenSize,
@@ -70,11 +79,14 @@ internal sealed record FolderReport
             Parameters = WeightLayout.Of(config).GroupBy(Part).ToDictionary(g => g.Key, g => g.Sum(s => s.Count)),
             Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => d == config.Quantization?.CodeDtype ? config.Quantization.Name : DtypeName.Of(d))],
             WeightBytes = folder.TotalBytes,
-            WeightFiles = [.. Directory.EnumerateFiles(folder.Path, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order(StringComparer.Ordinal)],
-            Tokenizer = TokenizerOf(folder.Path),
+            WeightFiles = [.. folder.WeightFiles.Select(f => System.IO.Path.GetFileName(f))],
+            Tokenizer = TokenizerOf(folder),
             Fingerprint = folder.Fingerprint(),
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
-            Window = config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault()?.SlidingWindow,
+            Window = Softmax(config)?.SlidingWindow,
+            Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
+            Generation = GenerationSettings.Of(folder.Path, config.EosTokenId),
+            Use = WhatItIsFor(folder),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
         };
@@ -89,26 +101,44 @@ internal sealed record FolderReport
             : $"gated slot attention, {slots.Slots} slots; softmax attention in {string.Join(", ", softmax)}";
     }
 
+    private static SoftmaxAttentionConfig? Softmax(ModelConfig config) => config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault();
+
+    private static string RotaryOf(SoftmaxAttentionConfig softmax) => softmax.RopeScaling switch
+    {
+        LinearRopeScaling linear => $"theta {softmax.RopeTheta:N0}, scaled linearly by {linear.Factor}",
+        Llama3RopeScaling llama => $"theta {softmax.RopeTheta:N0}, scaled as in Llama 3.1 by {llama.Factor} from {llama.OriginalPositions:N0} positions",
+        _ => $"theta {softmax.RopeTheta:N0}",
+    };
+
     private static string Part(WeightSpec spec) => spec.Name switch
     {
         WeightLayout.Embedding => "embedding",
         WeightLayout.Head => "head",
-        _ when spec.Name.Contains(".mixer.", StringComparison.Ordinal) => "mixers",
-        _ when spec.Name.Contains(".mlp.", StringComparison.Ordinal) => "mlps",
-        _ => "norms",
+        _ when spec.IsNorm => "norms",
+        _ when spec.Name.Contains(".mixer.", StringComparison.Ordinal) => "attention",
+        _ => "mlp",
     };
 
-    private static string TokenizerOf(string path)
+    private static string TokenizerOf(ModelFolder folder)
     {
         try
         {
-            TokenizerFolder.Open(path);
-            return "tokenizer.model (SentencePiece)";
+            int pieces = folder.OpenTokenizer().VocabularySize, padding = folder.Config.VocabularySize - pieces;
+            return $"tokenizer.model (SentencePiece), {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}";
         }
         catch (UserErrorException e)
         {
             return $"none that T2R reads: {e.Message}";
         }
+    }
+
+    private static string WhatItIsFor(ModelFolder folder)
+    {
+        bool hasTokenizer = TokenizerOf(folder).StartsWith("tokenizer.model", StringComparison.Ordinal);
+        string[] uses = folder.Config.Quantization is not null ? ["generate", "serve", "eval"]
+            : folder.Config.Mixers.Any(m => m is GatedSlotAttentionConfig) ? ["generate", "serve", "eval", "train", .. QuantizedModel.WhyNot(folder.Config) is null ? (string[])["quantize"] : []]
+            : ["convert", "train", "generate", "serve", "eval"];
+        return hasTokenizer ? string.Join(", ", uses) : $"{string.Join(", ", uses.Where(u => u == "convert").Append("logits"))}; {string.Join(", ", uses.Where(u => u != "convert"))} need a tokenizer";
     }
 
     private static string WhatConvertDoes(ModelFolder folder)

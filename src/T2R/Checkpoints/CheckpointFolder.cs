@@ -34,6 +34,9 @@ public sealed class CheckpointFolder : IDisposable
     /// <summary>Every tensor by name; enumerated file by file in the order of the data, so that reading in this order is sequential.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Entries => _entries;
 
+    /// <summary>The paths of the files, in the order of their names.</summary>
+    public IEnumerable<string> Files => _files.Select(f => f.Path);
+
     /// <summary>Bytes of all tensors.</summary>
     public long TotalBytes => _entries.Values.Sum(e => e.ByteCount);
 

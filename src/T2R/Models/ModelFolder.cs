@@ -40,6 +40,9 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Every stored tensor by the format's name, those that say nothing (<see cref="IFolderFormat.Ignores"/>) and a stored tied head included.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Tensors => _checkpoint.Entries;
 
+    /// <summary>The paths of the weight files, those that the index names and no others that lie there.</summary>
+    public IEnumerable<string> WeightFiles => _checkpoint.Files;
+
     /// <summary>The open weight files.</summary>
     internal CheckpointFolder Checkpoint => _checkpoint;
 
