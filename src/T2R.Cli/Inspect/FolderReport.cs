@@ -62,6 +62,7 @@ internal sealed record FolderReport
     {
         var config = folder.Config;
         var mixer = config.Mixers[0];
+        var tokenizer = TokenizerOf(folder);
         int cacheElement = DtypeName.Bytes(folder.Dtype);
         return new FolderReport
         {
@@ -80,13 +81,13 @@ internal sealed record FolderReport
             Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => d == config.Quantization?.CodeDtype ? config.Quantization.Name : DtypeName.Of(d))],
             WeightBytes = folder.TotalBytes,
             WeightFiles = [.. folder.WeightFiles.Select(f => System.IO.Path.GetFileName(f))],
-            Tokenizer = TokenizerOf(folder),
+            Tokenizer = tokenizer.Description,
             Fingerprint = folder.Fingerprint(),
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = Softmax(config)?.SlidingWindow,
             Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
             Generation = GenerationSettings.Of(folder.Path, config.EosTokenId),
-            Use = WhatItIsFor(folder),
+            Use = WhatItIsFor(folder, tokenizer.Opens),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
         };
@@ -119,26 +120,31 @@ internal sealed record FolderReport
         _ => "mlp",
     };
 
-    private static string TokenizerOf(ModelFolder folder)
+    private static (string Description, bool Opens) TokenizerOf(ModelFolder folder)
     {
         try
         {
             int pieces = folder.OpenTokenizer().VocabularySize, padding = folder.Config.VocabularySize - pieces;
-            return $"tokenizer.model (SentencePiece), {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}";
+            return ($"tokenizer.model (SentencePiece), {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", true);
         }
         catch (UserErrorException e)
         {
-            return $"none that T2R reads: {e.Message}";
+            return ($"none that T2R reads: {e.Message}", false);
         }
     }
 
-    private static string WhatItIsFor(ModelFolder folder)
+    private static string WhatItIsFor(ModelFolder folder, bool hasTokenizer)
     {
-        bool hasTokenizer = TokenizerOf(folder).StartsWith("tokenizer.model", StringComparison.Ordinal);
-        string[] uses = folder.Config.Quantization is not null ? ["generate", "serve", "eval"]
-            : folder.Config.Mixers.Any(m => m is GatedSlotAttentionConfig) ? ["generate", "serve", "eval", "train", .. QuantizedModel.WhyNot(folder.Config) is null ? (string[])["quantize"] : []]
-            : ["convert", "train", "generate", "serve", "eval"];
-        return hasTokenizer ? string.Join(", ", uses) : $"{string.Join(", ", uses.Where(u => u == "convert").Append("logits"))}; {string.Join(", ", uses.Where(u => u != "convert"))} need a tokenizer";
+        string[] withText = ["generate", "serve", "eval", "train"];
+        if (folder.Config.Quantization is not null)
+        {
+            withText = withText[..^1];
+        }
+
+        bool recurrent = folder.Config.Mixers.Any(m => m is GatedSlotAttentionConfig);
+        string[] without = !recurrent ? ["convert", "logits"]
+            : folder.Config.Quantization is null && QuantizedModel.WhyNot(folder.Config) is null ? ["quantize", "logits"] : ["logits"];
+        return hasTokenizer ? string.Join(", ", withText.Concat(without)) : $"{string.Join(", ", without)}; {string.Join(", ", withText)} need a tokenizer";
     }
 
     private static string WhatConvertDoes(ModelFolder folder)
