@@ -69,6 +69,31 @@ public class SafeTensorsValidationTests
     [Fact]
     public void A_header_that_is_not_UTF8_is_refused() => Refused(RawSafeTensors.Bytes([(byte)'{', 0xff, (byte)'}'], 0), "UTF-8");
 
+    [Theory]
+    [InlineData("a shape without end")]
+    [InlineData("a name without end")]
+    [InlineData("brackets without end")]
+    [InlineData("tensors without end")]
+    public void A_large_header_takes_no_more_memory_than_some_times_its_size(string kind)
+    {
+        const int size = 4_000_000;
+        string header = kind switch
+        {
+            "a shape without end" => "{\"w\":{\"dtype\":\"F32\",\"shape\":[" + string.Concat(Enumerable.Repeat("0,", size / 2)),
+            "a name without end" => "{\"" + new string('w', size) + "\":{}}",
+            "brackets without end" => "{\"w\":" + new string('[', size),
+            _ => "{" + string.Join(',', Enumerable.Range(0, size / 64).Select(i => $$$"""
+                "{{{i:D9}}}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}
+                """)) + ",",
+        };
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["f"], RawSafeTensors.Bytes(header, 0));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string message = Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["f"])).Message;
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, size, 16 * size);
+        Assert.InRange(message.Length, 1, 1000);
+    }
+
     [Fact]
     public void A_file_cut_short_says_so_with_the_tensor_and_what_to_do() =>
         Refused(RawSafeTensors.Bytes(RawSafeTensors.One(), 23), "truncated", "24", "23", "'w'", "fetch the file again");

@@ -133,4 +133,32 @@ public class TensorMemoryTests
 
         Assert.Equal(before, Tensor.TotalCount);
     }
+
+    [Fact]
+    public void A_part_of_a_tensors_bytes_is_that_part_and_no_more()
+    {
+        using var scope = NewDisposeScope();
+        var x = tensor((byte[])[1, 2, 3, 4, 5, 6]).view(2, 3);
+        Assert.Equal([3, 4], TensorMemory.Bytes(x, 2, 2).ToArray());
+        Assert.Empty(TensorMemory.Bytes(x, 6, 0).ToArray());
+        foreach (var (offset, count) in new[] { (-1L, 1), (0L, 7), (6L, 1), (long.MaxValue, 1) })
+        {
+            Assert.Throws<ArgumentOutOfRangeException>(() => TensorMemory.Bytes(x, offset, count).Length);
+        }
+
+        Assert.Throws<ArgumentException>(() => TensorMemory.Bytes(x.t(), 0, 1).Length);
+    }
+
+    [Fact]
+    public void Memory_in_large_pages_is_memory()
+    {
+        using var scope = NewDisposeScope();
+        long[][] shapes = [[5_000_001], [3, 2], [0, 7], []];
+        foreach (long[] shape in shapes)
+        {
+            var x = TensorMemory.ToBeFilled(shape, float64);
+            Assert.Equal(shape, x.shape);
+            Assert.Equal(2 * x.numel(), x.fill_(2).sum().item<double>());
+        }
+    }
 }

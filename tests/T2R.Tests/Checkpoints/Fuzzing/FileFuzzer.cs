@@ -101,7 +101,7 @@ internal sealed partial class FileFuzzer(string folder, int seed)
             }
 
             opened = end <= length ? true : throw new InvalidOperationException($"{path}: tensors of {end} bytes in a file of {length}");
-            return $"{file.Entries.Length} tensors, {file.Metadata.Count} strings, {string.Join(' ', file.Entries.Select(e => e.Dtype))}";
+            return $"{file.Entries.Length} tensors of {file.Entries.Select(e => e.Dtype).Distinct().Count()} types, {file.Metadata.Count} strings";
         }
         catch (UserErrorException e) when (e.Message.StartsWith(path, StringComparison.Ordinal))
         {
