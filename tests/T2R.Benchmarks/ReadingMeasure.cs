@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using T2R.Checkpoints;
 using T2R.Conversion;
+using T2R.Interop;
 using T2R.Models;
 using T2R.Models.Mistral;
 using static TorchSharp.torch;
@@ -14,6 +15,9 @@ namespace T2R.Benchmarks;
 internal static class ReadingMeasure
 {
     private const int Rounds = 5;
+
+    // As cat's.
+    private const int BufferBytes = 128 << 10;
 
     public static void Run(string? path)
     {
@@ -41,16 +45,16 @@ internal static class ReadingMeasure
         Console.WriteLine($"ModelFolder.Open                     {opens[0] * 1000,7:F1} ms the first time, {opens.Min() * 1000:F1} ms the best");
         using var there = empty(folder.Entries.Values.Max(e => e.ByteCount), ScalarType.Byte);
         there.fill_(1);
-        byte[] buffer = new byte[128 << 10];
+        using var buffer = empty(BufferBytes, ScalarType.Byte);
         double cat = double.MaxValue, through = double.MaxValue, into = double.MaxValue, fresh = double.MaxValue;
         for (int round = 0; round < Rounds; round++)
         {
             cat = Math.Min(cat, Seconds(() => Cat(files)));
             through = Math.Min(through, Seconds(() => ReadAll(folder, entry =>
             {
-                for (long first = 0; first < entry.ByteCount; first += buffer.Length)
+                for (long first = 0; first < entry.ByteCount; first += BufferBytes)
                 {
-                    folder.Holding(entry.Name).Read(entry, first, buffer.AsSpan(0, (int)Math.Min(buffer.Length, entry.ByteCount - first)));
+                    folder.Holding(entry.Name).Read(entry, first, TensorMemory.Bytes(buffer, 0, (int)Math.Min(BufferBytes, entry.ByteCount - first)));
                 }
             })));
             into = Math.Min(into, Seconds(() => ReadAll(folder, entry =>
