@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
+using T2R.Interop;
 
 namespace T2R.Checkpoints;
 
@@ -26,6 +27,11 @@ internal static class InputFile
         if (Directory.Exists(path))
         {
             throw new UserErrorException($"{path}: this is a folder, expected a file.");
+        }
+
+        if (Posix.IsPipe(path))
+        {
+            throw new UserErrorException($"{path}: this is a pipe, expected a file whose parts can be read in any order; write it to a file first.");
         }
 
         try

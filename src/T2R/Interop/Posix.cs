@@ -6,7 +6,8 @@ namespace T2R.Interop;
 /// <summary>The calls of Linux's C library that .NET does not offer: folders as file descriptors, locks on them, and an exchanging rename.</summary>
 internal static partial class Posix
 {
-    private const int OpenReadOnly = 0, OpenCloseOnExec = 0x80000;
+    private const int OpenReadOnly = 0, OpenCloseOnExec = 0x80000, OpenNonBlocking = 0x800;
+    private const int SeekCurrent = 1, IllegalSeek = 29;
     private const int LockExclusive = 2, LockNonBlocking = 4;
     private const int AtCurrentFolder = -100;
     private const uint RenameExchange = 2, SyncRangeWrite = 2;
@@ -25,6 +26,13 @@ internal static partial class Posix
 
         handle.Dispose();
         return null;
+    }
+
+    /// <summary>Whether a path is a pipe, which a plain open would wait for another process to write to. Does not wait.</summary>
+    internal static bool IsPipe(string path)
+    {
+        using SafeFileHandle handle = Open(path, OpenReadOnly | OpenCloseOnExec | OpenNonBlocking, 0);
+        return !handle.IsInvalid && LSeek(handle, 0, SeekCurrent) < 0 && Marshal.GetLastPInvokeError() == IllegalSeek;
     }
 
     /// <summary>Waits until a file's data, or a folder's list of names, is on the disk.</summary>
@@ -98,6 +106,9 @@ internal static partial class Posix
 
     [LibraryImport("libc", EntryPoint = "setenv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnv(string name, string value, int overwrite);
+
+    [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
+    private static partial long LSeek(SafeFileHandle handle, long offset, int whence);
 
     [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
     private static partial int FLock(SafeFileHandle handle, int operation);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using T2R.Checkpoints;
 using Xunit;
 
@@ -115,11 +116,13 @@ public class SafeTensorsValidationTests
     public void Something_else_than_SafeTensors_is_called_so(string content, string expected) => Refused([.. content.Select(c => (byte)c)], expected);
 
     [Fact]
-    public void A_missing_file_and_a_folder_are_told_apart()
+    public void A_missing_file_a_folder_and_a_pipe_are_told_apart()
     {
         using var folder = new TemporaryFolder();
         Assert.Contains("no such file", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["nothing"])).Message, StringComparison.Ordinal);
         Assert.Contains("no such file", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["no/thing"])).Message, StringComparison.Ordinal);
+        Process.Start("mkfifo", [folder["pipe"]]).WaitForExit();
+        Assert.Contains("is a pipe", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["pipe"])).Message, StringComparison.Ordinal);
         Assert.Contains("is a folder", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 
