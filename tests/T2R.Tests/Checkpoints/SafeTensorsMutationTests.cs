@@ -11,12 +11,12 @@ public class SafeTensorsMutationTests
     {
         using var folder = new TemporaryFolder();
         var fuzzer = new FileFuzzer(folder.Path, seed: 1);
-        while (fuzzer.Tried < 10_000)
+        while (fuzzer.Tried < 5_000)
         {
             fuzzer.Step();
         }
 
-        Assert.InRange(fuzzer.Opened, 100, 9_000);
+        Assert.InRange(fuzzer.Opened, 50, 4_500);
         Assert.True(fuzzer.Outcomes.Count > 20, string.Join('\n', fuzzer.Outcomes));
     }
 

@@ -30,6 +30,7 @@ public class ShardIndexMutationTests
                     int start = Math.Min(c.Item1, t.Length);
                     return t.Remove(start, Math.Min(c.Item2, t.Length - start)).Insert(start, c.Item3);
                 });
+                File.Delete(index);
                 File.WriteAllText(index, text);
                 try
                 {

@@ -45,6 +45,7 @@ internal sealed partial class FileFuzzer(string folder, int seed)
     {
         byte[] input = FileMutations.Mutate(_random, Earlier(), Earlier());
         string path = Path.Combine(folder, "input.safetensors");
+        File.Delete(path); // a file that is cut to nothing and written anew makes ext4 wait for the disk
         File.WriteAllBytes(path, input);
         long before = GC.GetAllocatedBytesForCurrentThread();
         string outcome = Open(path, input.Length, out bool opened);
