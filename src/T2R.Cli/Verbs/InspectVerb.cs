@@ -11,6 +11,7 @@ internal static class InspectVerb
         var verb = new Verb("inspect", "Says what a model's folder holds and what convert would make of it; reads headers and samples, not all weights.")
         {
             Examples = ["t2r inspect Mistral-7B-v0.1", "t2r inspect Mistral-7B-GSA --json"],
+            UsesLibTorch = false,
         };
         var path = new Argument<string>("folder") { Description = "A Mistral, Llama or GSA folder." };
         var json = new Option<bool>("--json") { Description = "Print it as JSON." };
