@@ -54,7 +54,7 @@ public sealed class TextGenerator : IDisposable
         using var opened = problems.Try(() => ModelFolder.Open(folder));
         var tokenizer = opened is null ? null : problems.Try(opened.OpenTokenizer);
         problems.ThrowIfAny();
-        var model = opened!.Load(place!, numbers, format);
+        var model = opened!.Load(place!, Decoders.LoadIn(opened.Config, place!, numbers), format);
         try
         {
             var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint());
