@@ -86,7 +86,7 @@ internal sealed record FolderReport
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = Softmax(config)?.SlidingWindow,
             Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
-            Generation = GenerationSettings.Of(folder.Path, config.EosTokenId),
+            Generation = GenerationSettings.Of(folder.Path, [config.EosTokenId]),
             Use = WhatItIsFor(folder, tokenizer.Opens),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
