@@ -43,7 +43,7 @@ internal sealed class ModelOptions
         return folder;
     }
 
-    /// <summary>Loads the weights and closes the folder, whose mapped files would go on counting as this process's memory; says what will run without kernels.</summary>
+    /// <summary>Loads the weights and closes the folder; says what will run without kernels.</summary>
     public static CausalLM Load(ModelFolder folder, Device device, ScalarType dtype, QuantizedFormat? quantization = null)
     {
         var held = Decoders.LoadIn(folder.Config, device, dtype);

@@ -44,7 +44,7 @@ public static class RunExport
         }, progress, cancellation);
         return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)), checkpoint.Evaluation is not null);
 
-        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
+        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.Read(spec.Name) : start.Read(spec);
 
         Tensor Merged(WeightSpec spec)
         {
