@@ -14,11 +14,9 @@ namespace T2R.Server;
 /// <param name="Engine">Generates.</param>
 /// <param name="Tokenizer">Turns text into ids.</param>
 /// <param name="Template">Turns a conversation into a prompt; null if the model has a template that is not known, and then it does not chat.</param>
-public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, SentencePieceTokenizer Tokenizer, ChatTemplate? Template)
+public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, TextTokenizer Tokenizer, ChatTemplate? Template)
 {
     private const int CacheElementBytes = 2; // bf16
-
-    private readonly IReadOnlyDictionary<string, int> _pieces = PromptWriter.Pieces(Tokenizer);
 
     /// <summary>When the server began to serve it, in seconds since 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
@@ -47,5 +45,5 @@ public sealed record ServedModel(string Name, string Fingerprint, Engine Engine,
     }
 
     /// <summary>Writes a prompt in the model's words.</summary>
-    internal PromptWriter Writer() => new(Tokenizer, _pieces, Engine.Config.BosTokenId, Engine.Config.EosTokenId);
+    internal PromptWriter Writer() => new(Tokenizer, Engine.Config.BosTokenId, Engine.Config.EosTokenId);
 }

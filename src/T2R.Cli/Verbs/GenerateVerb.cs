@@ -72,7 +72,7 @@ internal static class GenerateVerb
             ScalarType? dtype = model.Dtype(parsed, problems);
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
-            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
+            TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
             string? fingerprint = folder?.Fingerprint();
             problems.Try(() => CheckStates(folder?.Config, parsed.GetValue(loadState), parsed.GetValue(saveState)));
             SequenceState? from = folder is { Config.IsRecurrent: true } && parsed.GetValue(loadState) is { } load ? problems.Try(() => StateFile.Read(load, folder.Config, fingerprint!)) : null;

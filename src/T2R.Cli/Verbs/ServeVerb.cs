@@ -75,7 +75,7 @@ internal static class ServeVerb
             ScalarType? dtype = model.Dtype(parsed, problems);
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
-            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
+            TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
             ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));
@@ -155,7 +155,7 @@ internal static class ServeVerb
         return TimeSpan.Zero;
     }
 
-    private static ChatTemplate? Template(string? name, ModelFolder folder, SentencePieceTokenizer tokenizer, Problems problems)
+    private static ChatTemplate? Template(string? name, ModelFolder folder, TextTokenizer tokenizer, Problems problems)
     {
         ChatTemplate? template = null;
         problems.Try(() =>

@@ -23,7 +23,7 @@ internal static class TokenizeVerb
         verb.Does((parsed, stop) =>
         {
             var problems = new Problems();
-            SentencePieceTokenizer? tokenizer = problems.Try(() => TokenizerFolder.Open(parsed.GetRequiredValue(folder)));
+            TextTokenizer? tokenizer = problems.Try(() => TokenizerFolder.Open(parsed.GetRequiredValue(folder)));
             List<string>? texts = problems.Try(() => JsonTexts.Read(parsed.GetRequiredValue(input)));
             problems.ThrowIfAny();
             if (parsed.GetValue(output) is { } path)
@@ -45,7 +45,7 @@ internal static class TokenizeVerb
         return verb;
     }
 
-    private static void Write(Stream stream, SentencePieceTokenizer tokenizer, List<string> texts, CancellationToken stop)
+    private static void Write(Stream stream, TextTokenizer tokenizer, List<string> texts, CancellationToken stop)
     {
         // Not disposed: that would write what is left to a reader that has gone.
         var writer = new Utf8JsonWriter(stream);

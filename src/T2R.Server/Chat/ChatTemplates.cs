@@ -1,5 +1,4 @@
 using System.Text.Json;
-using T2R.Server.Prompts;
 using T2R.Tokenization;
 
 namespace T2R.Server.Chat;
@@ -43,15 +42,14 @@ public static class ChatTemplates
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="endOfText">The model's end-of-text id.</param>
     /// <param name="problems">Receives them.</param>
-    public static void Check(ChatTemplate template, SentencePieceTokenizer tokenizer, int endOfText, Problems problems)
+    public static void Check(ChatTemplate template, TextTokenizer tokenizer, int endOfText, Problems problems)
     {
-        var pieces = PromptWriter.Pieces(tokenizer);
-        foreach (string piece in template.Pieces.Where(p => !pieces.ContainsKey(p)))
+        foreach (string piece in template.Pieces.Where(p => !tokenizer.ControlTokens.ContainsKey(p)))
         {
             problems.Add($"The chat template '{template.Name}' needs the control piece {piece}, which the tokenizer does not have; give another with --chat-template.");
         }
 
-        if (template.EndPiece is { } end && pieces.TryGetValue(end, out int id) && id != endOfText)
+        if (template.EndPiece is { } end && tokenizer.ControlTokens.TryGetValue(end, out int id) && id != endOfText)
         {
             problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {endOfText}; set eos_token_id in config.json to {id}.");
         }

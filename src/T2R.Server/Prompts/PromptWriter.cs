@@ -5,21 +5,14 @@ namespace T2R.Server.Prompts;
 
 /// <summary>Writes prompts in a model's words.</summary>
 /// <param name="tokenizer">The model's.</param>
-/// <param name="pieces">Its pieces that no text becomes (<see cref="Pieces"/>).</param>
 /// <param name="beginning">The id that begins a text.</param>
 /// <param name="end">The id that ends one.</param>
-internal sealed class PromptWriter(SentencePieceTokenizer tokenizer, IReadOnlyDictionary<string, int> pieces, int beginning, int end)
+internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int end)
 {
-    private readonly ImmutableArray<PromptPart>.Builder _parts = ImmutableArray.CreateBuilder<PromptPart>();
+    private readonly ImmutableArray<TextPart>.Builder _parts = ImmutableArray.CreateBuilder<TextPart>();
 
-    /// <summary>The ids of a tokenizer's pieces that no text becomes, whatever it spells: the control pieces. Those that a user defined are cut from text, so that clients can write them.</summary>
-    public static Dictionary<string, int> Pieces(SentencePieceTokenizer tokenizer) => tokenizer.Model.Pieces
-        .Select((piece, id) => (piece, id))
-        .Where(p => p.piece.Type == SentencePieceType.Control)
-        .ToDictionary(p => p.piece.Text, p => p.id, StringComparer.Ordinal);
-
-    /// <summary>The id of a piece that no text becomes; null if the tokenizer has none.</summary>
-    public int? Find(string piece) => pieces.TryGetValue(piece, out int id) ? id : null;
+    /// <summary>The id of a control token, which no text becomes, whatever it spells; null if the tokenizer has none of that name.</summary>
+    public int? Find(string name) => tokenizer.ControlTokens.TryGetValue(name, out int id) ? id : null;
 
     /// <summary>Begins the text.</summary>
     public PromptWriter Begin() => Id(beginning);
@@ -30,7 +23,7 @@ internal sealed class PromptWriter(SentencePieceTokenizer tokenizer, IReadOnlyDi
     /// <summary>An id.</summary>
     public PromptWriter Id(int id)
     {
-        _parts.Add(new PromptPart(id, null));
+        _parts.Add(new TextPart(id, null));
         return this;
     }
 
@@ -44,11 +37,11 @@ internal sealed class PromptWriter(SentencePieceTokenizer tokenizer, IReadOnlyDi
 
         if (_parts is [.., { Text: not null } last])
         {
-            _parts[^1] = last with { Text = last.Text + text.Replace(' ', '\u2581') };
+            _parts[^1] = last with { Text = last.Text + tokenizer.NormalizeNext(text) };
         }
         else
         {
-            _parts.Add(new PromptPart(0, tokenizer.Normalize(text)));
+            _parts.AddRange(tokenizer.Split(text, controls: false));
         }
 
         return this;

@@ -17,14 +17,14 @@ public sealed class TextGenerator : IDisposable
 {
     private readonly CausalLM _model;
 
-    private TextGenerator(CausalLM model, SentencePieceTokenizer tokenizer, Engine engine, IReadOnlyList<string> warnings) =>
+    private TextGenerator(CausalLM model, TextTokenizer tokenizer, Engine engine, IReadOnlyList<string> warnings) =>
         (_model, Tokenizer, Engine, Warnings) = (model, tokenizer, engine, warnings);
 
     /// <summary>Generates; this disposes it.</summary>
     public Engine Engine { get; }
 
     /// <summary>Turns text into the model's ids.</summary>
-    public SentencePieceTokenizer Tokenizer { get; }
+    public TextTokenizer Tokenizer { get; }
 
     /// <summary>What is odd and does no harm, such as a config key that T2R does not know, or a part of the model that no kernel of T2R's takes on this card.</summary>
     public IReadOnlyList<string> Warnings { get; }

@@ -81,7 +81,7 @@ public sealed class ModelFolder : IDisposable
 
     /// <summary>Opens the tokenizer that lies beside the weights.</summary>
     /// <exception cref="UserErrorException">There is none, it is damaged or not supported, or it has ids that the model does not have.</exception>
-    public SentencePieceTokenizer OpenTokenizer()
+    public TextTokenizer OpenTokenizer()
     {
         var tokenizer = TokenizerFolder.Open(Path);
         return tokenizer.VocabularySize <= Config.VocabularySize

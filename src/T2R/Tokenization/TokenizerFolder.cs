@@ -10,7 +10,13 @@ public static class TokenizerFolder
     /// <param name="folder">A folder with <c>tokenizer.model</c>.</param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="UserErrorException">There is no folder, no tokenizer in it, or one that is damaged or not supported.</exception>
-    public static SentencePieceTokenizer Open(string folder)
+    public static TextTokenizer Open(string folder) => new SentencePieceTokenizer(SentencePieceModel.Load(FileIn(folder)));
+
+    /// <summary>The file that a folder's tokenizer is made of.</summary>
+    /// <param name="folder">A folder with <c>tokenizer.model</c>.</param>
+    /// <returns>Its path.</returns>
+    /// <exception cref="UserErrorException">There is no folder, or no tokenizer in it.</exception>
+    public static string FileIn(string folder)
     {
         if (!Directory.Exists(folder))
         {
@@ -20,7 +26,7 @@ public static class TokenizerFolder
         string path = Path.Combine(folder, SentencePieceFile);
         if (File.Exists(path))
         {
-            return new SentencePieceTokenizer(SentencePieceModel.Load(path));
+            return path;
         }
 
         throw new UserErrorException(File.Exists(Path.Combine(folder, JsonFile))

@@ -25,18 +25,18 @@ public sealed class ChatTemplateTests
     [Fact]
     public void Marks_that_are_pieces_are_written_as_their_ids()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("[INST]", "[/INST]");
-        (int open, int close) = (PromptWriter.Pieces(tokenizer)["[INST]"], PromptWriter.Pieces(tokenizer)["[/INST]"]);
+        TextTokenizer tokenizer = Tokenizer("[INST]", "[/INST]");
+        (int open, int close) = (tokenizer.ControlTokens["[INST]"], tokenizer.ControlTokens["[/INST]"]);
         Assert.Equal($"<1><{open}>▁one<{close}>▁two<2><{open}>▁sys\n\nthree▁</s>▁<|im_end|><{close}>", Write("mistral", tokenizer));
     }
 
     [Fact]
     public void A_piece_that_a_client_can_spell_is_no_mark()
     {
-        SentencePieceTokenizer tokenizer = TinyModels.Tokenizer(
+        TextTokenizer tokenizer = TinyModels.Tokenizer(
             [.. TinyModels.Ranked(TinyModels.English), .. Spelled.Select(s => new SentencePiece(s, 0, SentencePieceType.UserDefined))]);
         int[] ids = [.. tokenizer.EncodeToIds("a[INST]")];
-        Assert.Equal("[INST]", tokenizer.Model.Pieces[ids[^1]].Text);
+        Assert.Equal("[INST]", tokenizer[ids[^1]].Name);
         Assert.Equal(Write("mistral", Tokenizer()), Write("mistral", tokenizer));
         Assert.Equal(2, Check("chatml", tokenizer, 2).Count);
     }
@@ -44,8 +44,8 @@ public sealed class ChatTemplateTests
     [Fact]
     public void ChatML_ends_each_message_with_its_piece()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
-        (int start, int end) = (PromptWriter.Pieces(tokenizer)["<|im_start|>"], PromptWriter.Pieces(tokenizer)["<|im_end|>"]);
+        TextTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
+        (int start, int end) = (tokenizer.ControlTokens["<|im_start|>"], tokenizer.ControlTokens["<|im_end|>"]);
         Assert.StartsWith($"<{start}>▁system\nsys<{end}>▁\n<{start}>▁user\none<{end}>", Write("chatml", tokenizer, end));
         Assert.EndsWith($"<{start}>▁assistant\n", Write("chatml", tokenizer, end));
     }
@@ -53,8 +53,8 @@ public sealed class ChatTemplateTests
     [Fact]
     public void Llama_3_puts_the_role_between_its_pieces()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
-        var pieces = PromptWriter.Pieces(tokenizer);
+        TextTokenizer tokenizer = Tokenizer("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
+        var pieces = tokenizer.ControlTokens;
         (int open, int close, int end) = (pieces["<|start_header_id|>"], pieces["<|end_header_id|>"], pieces["<|eot_id|>"]);
         Assert.StartsWith($"<1><{open}>▁system<{close}>▁\n\nsys<{end}><{open}>▁user<{close}>▁\n\none<{end}>", Write("llama-3", tokenizer, end));
         Assert.EndsWith($"<{open}>▁assistant<{close}>▁\n\n", Write("llama-3", tokenizer, end));
@@ -66,7 +66,7 @@ public sealed class ChatTemplateTests
     [InlineData("mistral")]
     public void A_conversation_and_its_answer_begin_the_conversation_that_goes_on(string name)
     {
-        SentencePieceTokenizer tokenizer = Tokenizer();
+        TextTokenizer tokenizer = Tokenizer();
         Prompt first = Prompt(name, Conversation[..2], tokenizer), whole = Prompt(name, Conversation, tokenizer);
         Prompt answered = first.FollowedBy(tokenizer.EncodeToIds("▁two", considerNormalization: false), tokenizer);
         Prompt rest = Assert.IsType<Prompt>(whole.Beyond(answered));
@@ -109,28 +109,28 @@ public sealed class ChatTemplateTests
     public void What_a_model_lacks_for_a_template_is_named()
     {
         Assert.Equal(2, Check("chatml", Tokenizer(), 2).Count);
-        SentencePieceTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
+        TextTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
         Assert.Contains("eos_token_id", Assert.Single(Check("chatml", tokenizer, 2)));
-        Assert.Empty(Check("chatml", tokenizer, PromptWriter.Pieces(tokenizer)["<|im_end|>"]));
+        Assert.Empty(Check("chatml", tokenizer, tokenizer.ControlTokens["<|im_end|>"]));
         Assert.Empty(Check("mistral", Tokenizer(), 2));
         Assert.Contains("mistral", Assert.Throws<UserErrorException>(() => ChatTemplates.Named("gemma")).Message);
     }
 
-    private static IReadOnlyList<string> Check(string name, SentencePieceTokenizer tokenizer, int end)
+    private static IReadOnlyList<string> Check(string name, TextTokenizer tokenizer, int end)
     {
         var problems = new Problems();
         ChatTemplates.Check(ChatTemplates.Named(name), tokenizer, end, problems);
         return problems.Any ? Assert.Throws<UserErrorException>(problems.ThrowIfAny).Problems : [];
     }
 
-    private static Prompt Prompt(string name, ChatMessage[] messages, SentencePieceTokenizer tokenizer, int end = 2)
+    private static Prompt Prompt(string name, ChatMessage[] messages, TextTokenizer tokenizer, int end = 2)
     {
-        var writer = new PromptWriter(tokenizer, PromptWriter.Pieces(tokenizer), 1, end);
+        var writer = new PromptWriter(tokenizer, 1, end);
         ChatTemplates.Named(name).Write(messages, writer);
         return writer.Finish();
     }
 
-    private static string Write(string name, SentencePieceTokenizer tokenizer, int end = 2) =>
+    private static string Write(string name, TextTokenizer tokenizer, int end = 2) =>
         string.Concat(Prompt(name, Conversation, tokenizer, end).Parts.Select(p => p.Text ?? $"<{p.Id}>"));
 
     private static SentencePieceTokenizer Tokenizer(params string[] control) =>

@@ -17,7 +17,7 @@ internal sealed class Sequence
     private int _read, _echoed, _newTokens;
     private long _begun, _first;
 
-    internal Sequence(GenerationRequest request, RunningGeneration running, IDecoder decoder, SentencePieceTokenizer tokenizer, CancellationToken cancellation)
+    internal Sequence(GenerationRequest request, RunningGeneration running, IDecoder decoder, TextTokenizer tokenizer, CancellationToken cancellation)
     {
         (Request, Running, _config, _prefillLength) = (request, running, decoder.Config, decoder.PrefillLength);
         _ids = [.. request.From?.Unread ?? [], .. request.Prompt];
