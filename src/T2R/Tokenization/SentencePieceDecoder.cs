@@ -1,6 +1,3 @@
-using System.Buffers;
-using System.Text;
-
 namespace T2R.Tokenization;
 
 /// <summary>Decodes as SentencePiece does: one space that leads is the dummy prefix, and each byte that is in no character is U+FFFD.</summary>
@@ -9,32 +6,26 @@ namespace T2R.Tokenization;
 internal sealed class SentencePieceDecoder(SentencePieceTokenizer tokenizer, bool begun) : IncrementalDecoder
 {
     private readonly bool _stripsFirstSpace = tokenizer.Model.Normalizer.AddDummyPrefix || tokenizer.Model.Normalizer.RemoveExtraWhitespaces;
-    private readonly byte[] _bytes = new byte[4];
-    private int _byteCount;
+    private readonly CharacterBuffer _characters = new(eachByte: true);
     private bool _begun = begun;
 
     /// <inheritdoc/>
-    public override bool HasPending => _byteCount > 0;
+    public override bool HasPending => _characters.HasPending;
 
     /// <inheritdoc/>
     public override string Append(int id)
     {
         SentencePiece piece = tokenizer.Model.Pieces[tokenizer.Checked(id)];
-        if (piece.Type == SentencePieceType.Byte)
-        {
-            _bytes[_byteCount++] = (byte)BytePiece.Value(piece.Text);
-            return Characters(atEnd: false);
-        }
-
-        return Characters(atEnd: true) + Text(piece);
+        string text = piece.Type == SentencePieceType.Byte ? _characters.Append([(byte)BytePiece.Value(piece.Text)]) : _characters.Flush();
+        _begun |= text.Length > 0;
+        return piece.Type == SentencePieceType.Byte ? text : text + Text(piece);
     }
 
     /// <inheritdoc/>
     public override string Flush()
     {
-        string rest = Characters(atEnd: true);
         _begun = false;
-        return rest;
+        return _characters.Flush();
     }
 
     private string Text(SentencePiece piece)
@@ -63,27 +54,5 @@ internal sealed class SentencePieceDecoder(SentencePieceTokenizer tokenizer, boo
         }
 
         return text.Replace(SentencePieceNormalizer.EscapedSpace, ' ');
-    }
-
-    /// <summary>Takes what is certain from the bytes; each byte that cannot be part of a character is U+FFFD.</summary>
-    private string Characters(bool atEnd)
-    {
-        string text = "";
-        while (_byteCount > 0)
-        {
-            OperationStatus status = Rune.DecodeFromUtf8(_bytes.AsSpan(0, _byteCount), out Rune rune, out int length);
-            if (status == OperationStatus.NeedMoreData && !atEnd)
-            {
-                break;
-            }
-
-            length = status == OperationStatus.Done ? length : 1;
-            text += rune.ToString();
-            _bytes.AsSpan(length, _byteCount - length).CopyTo(_bytes);
-            _byteCount -= length;
-        }
-
-        _begun |= text.Length > 0;
-        return text;
     }
 }
