@@ -102,8 +102,7 @@ internal sealed record FolderReport
     {
         try
         {
-            TokenizerFolder.Open(path);
-            return "tokenizer.model (SentencePiece)";
+            return TokenizerFolder.Describe(path);
         }
         catch (UserErrorException e)
         {

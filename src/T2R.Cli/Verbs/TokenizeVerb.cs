@@ -14,7 +14,7 @@ internal static class TokenizeVerb
             Examples = ["t2r tokenize Mistral-7B-v0.1 --in texts.json", "t2r tokenize Mistral-7B-v0.1 --in texts.json --out ids.json"],
             UsesLibTorch = false,
         };
-        var folder = new Argument<string>("FOLDER") { Description = "Any folder with a tokenizer.model." };
+        var folder = new Argument<string>("FOLDER") { Description = "Any folder with a tokenizer.model or a tokenizer.json." };
         var input = new Option<string>("--in") { Description = "A JSON array of strings.", Required = true, HelpName = "FILE" };
         var output = new Option<string?>("--out") { Description = "Where to write the JSON array of arrays of ids; standard output unless given.", HelpName = "FILE" };
         verb.Arguments.Add(folder);

@@ -65,7 +65,7 @@ internal static class CompletionRequest
 
         Prompt One(JsonElement one) => one.ValueKind switch
         {
-            JsonValueKind.String => model.Writer().Begin().Text(one.GetString()!).Finish(),
+            JsonValueKind.String => model.Writer().Begin().Spelled(one.GetString()!).Finish(),
             JsonValueKind.Array => Ids(one),
             _ => fields.Wrong<Prompt>("prompt", one, "a text, ids, or an array of them") ?? Nothing,
         };

@@ -1,4 +1,4 @@
-using System.Text.Json;
+using T2R.Server.Chat.Jinja;
 using T2R.Tokenization;
 
 namespace T2R.Server.Chat;
@@ -19,23 +19,27 @@ public static class ChatTemplates
         All.FirstOrDefault(t => t.Name == name) ?? throw new UserErrorException($"'{name}' is not a chat template that is known; expected one of {string.Join(", ", Names)}.");
 
     /// <summary>
-    /// The template that a model's folder asks for, told by the marks in its text: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json. A folder
-    /// without one is a base model's and gets the plain one.
+    /// The template in a model's folder: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json. A folder without one is a base model's and gets the plain one.
     /// </summary>
     /// <param name="folder">The model's folder.</param>
-    /// <returns>Null if the folder's template is another.</returns>
-    /// <exception cref="UserErrorException">tokenizer_config.json is damaged.</exception>
-    public static ChatTemplate? Of(string folder) => TextIn(folder) switch
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <exception cref="UserErrorException">The template has something that is not supported, or its file is damaged.</exception>
+    public static ChatTemplate Of(string folder, TextTokenizer tokenizer)
     {
-        null => Plain,
-        var text when text.Contains("<|start_header_id|>", StringComparison.Ordinal) => Llama3,
-        var text when text.Contains("<|im_start|>", StringComparison.Ordinal) => ChatML,
+        if (TemplateFile.Find(folder) is not { } found)
+        {
+            return Plain;
+        }
 
-        // Llama 2 and later Mistrals share the mark and tell of the system otherwise.
-        var text when text.Contains("<<SYS>>", StringComparison.Ordinal) || text.Contains("[SYSTEM_PROMPT]", StringComparison.Ordinal) => null,
-        var text when text.Contains("[INST]", StringComparison.Ordinal) => Mistral,
-        _ => null,
-    };
+        try
+        {
+            return new FolderTemplate(found.Text, TemplateFile.Specials(folder, tokenizer), tokenizer);
+        }
+        catch (JinjaException e)
+        {
+            throw new UserErrorException($"{found.File}: its chat template cannot be used: {e.Message}.", e);
+        }
+    }
 
     /// <summary>Adds a sentence for each thing that a model lacks to use a template.</summary>
     /// <param name="template">The template.</param>
@@ -54,40 +58,4 @@ public static class ChatTemplates
             problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {endOfText}; set eos_token_id in config.json to {id}.");
         }
     }
-
-    private static string? TextIn(string folder)
-    {
-        string jinja = Path.Combine(folder, "chat_template.jinja"), config = Path.Combine(folder, "tokenizer_config.json");
-        if (File.Exists(jinja))
-        {
-            return File.ReadAllText(jinja);
-        }
-
-        if (!File.Exists(config))
-        {
-            return null;
-        }
-
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(config));
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("chat_template", out JsonElement template) ? TextOf(template, config) : null;
-        }
-        catch (JsonException e)
-        {
-            throw new UserErrorException($"{config}: not valid JSON ({e.Message}); mend the file.", e);
-        }
-    }
-
-    // A text, or several with names.
-    private static string? TextOf(JsonElement template, string file) => template.ValueKind switch
-    {
-        JsonValueKind.Null => null,
-        JsonValueKind.String => template.GetString(),
-        JsonValueKind.Array => template.EnumerateArray()
-            .Where(t => t.ValueKind == JsonValueKind.Object && t.TryGetProperty("name", out JsonElement name) && name.ValueEquals("default"))
-            .Select(t => t.TryGetProperty("template", out JsonElement text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null)
-            .FirstOrDefault() ?? "",
-        _ => throw new UserErrorException($"{file}: chat_template is neither a text nor a list of texts with names; mend the file."),
-    };
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using T2R.Checkpoints;
 using T2R.Interop;
 using T2R.Ops.Quantized;
@@ -9,6 +10,8 @@ namespace T2R.Models;
 /// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
 public sealed class ModelFolder : IDisposable
 {
+    private static readonly string[] EndFiles = ["config.json", "generation_config.json"];
+
     private readonly CheckpointFolder _checkpoint;
     private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
 
@@ -90,6 +93,15 @@ public sealed class ModelFolder : IDisposable
                 $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
+    /// <summary>The ids that end a text: those that config.json and generation_config.json name as <c>eos_token_id</c>, and the tokenizer's own.</summary>
+    /// <param name="tokenizer">The folder's (<see cref="OpenTokenizer"/>).</param>
+    /// <exception cref="UserErrorException">generation_config.json is damaged.</exception>
+    public IReadOnlyList<int> EndIds(TextTokenizer tokenizer)
+    {
+        IEnumerable<int> named = EndFiles.Select(name => System.IO.Path.Combine(Path, name)).Where(File.Exists).SelectMany(file => EndIdsIn(InputFile.ReadJson(file)));
+        return [.. named.Concat([Config.EosTokenId, tokenizer.EndOfSentenceId ?? Config.EosTokenId]).Distinct()];
+    }
+
     /// <summary>A weight as it is stored: a CPU tensor over the mapped file, good while this folder is open.</summary>
     /// <param name="spec">Which weight.</param>
     /// <exception cref="UserErrorException">It is in few bits.</exception>
@@ -156,6 +168,12 @@ public sealed class ModelFolder : IDisposable
             throw;
         }
     }
+
+    // A number, or several.
+    private static IEnumerable<int> EndIdsIn(JsonElement json) =>
+        json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("eos_token_id", out JsonElement ids) ? []
+        : (ids.ValueKind == JsonValueKind.Array ? ids.EnumerateArray().ToArray() : [ids])
+            .Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int value) ? value : -1).Where(id => id >= 0);
 
     private bool IsQuantized(WeightSpec spec) => Config.Quantization is not null && spec.IsProjection;
 

@@ -119,7 +119,7 @@ public sealed class RecipePlan : IDisposable
     private static ModelFolder Open(string folder) => Path.Exists(folder)
         ? ModelFolder.Open(folder)
         : throw new UserErrorException(
-            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
+            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
 
     private static void CheckTogether(Recipe recipe, ModelConfig? config, TextTokenizer? tokenizer, Problems problems)
     {
@@ -159,7 +159,7 @@ public sealed class RecipePlan : IDisposable
 
         if (tokenizer is { BeginningOfSentenceId: null })
         {
-            problems.Add("the tokenizer has no beginning-of-sentence piece, which stands before each document.");
+            problems.Add("the tokenizer has no beginning-of-sentence token, which stands before each document; name it as bos_token in tokenizer_config.json beside tokenizer.json.");
         }
     }
 }

@@ -54,6 +54,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
 
     /// <inheritdoc/>
+    public override bool FindsControls => false;
+
+    /// <inheritdoc/>
     public override Token this[int id]
     {
         get
@@ -78,7 +81,10 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     }
 
     /// <inheritdoc/>
-    /// <remarks>Each text is U+2581 for spaces with the space that the model puts before a text, as SentencePiece encodes the texts between control pieces.</remarks>
+    /// <remarks>
+    /// Each text has U+2581 for spaces, and before it the space that the model puts before a text, since SentencePiece encodes the texts between control pieces each by itself. A space
+    /// that stands behind a control piece already is that one.
+    /// </remarks>
     public override IReadOnlyList<TextPart> Split(string text, bool controls)
     {
         var parts = new List<TextPart>();
@@ -95,7 +101,8 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
         void AddText(string part)
         {
-            string normalized = Normalize(part, new EncodeSettings { ConsiderNormalization = true });
+            bool hasSpace = parts.Count > 0 && part.StartsWith(' ') && Model.Normalizer.AddDummyPrefix;
+            string normalized = hasSpace ? NormalizeNext(part) : Normalize(part, new EncodeSettings { ConsiderNormalization = true });
             if (normalized.Length > 0)
             {
                 parts.Add(new TextPart(0, normalized));

@@ -24,6 +24,9 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The control tokens, by what they are called: those that decoding skips.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
+    /// <summary>Whether <see cref="AppendIds"/> finds control tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
+    public abstract bool FindsControls { get; }
+
     /// <summary>What an id stands for.</summary>
     /// <param name="id">The id.</param>
     /// <returns>The token; a control token without a name if the id stands for nothing.</returns>
@@ -91,6 +94,16 @@ public abstract class TextTokenizer : Tokenizer
 
         idsConsumed = seen;
         return OperationStatus.Done;
+    }
+
+    /// <summary>The ids of a text that begins: the beginning's id comes first, and only once if the text spells it too.</summary>
+    /// <param name="text">Any UTF-16.</param>
+    /// <param name="beginId">The id that begins a text.</param>
+    public int[] EncodePrompt(string text, int beginId)
+    {
+        List<int> ids = [beginId];
+        AppendIds(text, ids);
+        return [.. ids[ids.Count > 1 && ids[1] == beginId ? 1.. : ..]];
     }
 
     /// <summary>An id that the vocabulary has.</summary>

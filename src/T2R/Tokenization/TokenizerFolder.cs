@@ -47,6 +47,17 @@ public static class TokenizerFolder
         return File.Exists(json) && AddsTokens(json, model) ? json : model;
     }
 
+    /// <summary>Says what a folder's tokenizer is, which file it is of, and which it is not.</summary>
+    /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
+    /// <exception cref="UserErrorException">As <see cref="Open"/>.</exception>
+    public static string Describe(string folder)
+    {
+        bool isJson = Path.GetFileName(FileIn(folder)) == JsonFile;
+        TextTokenizer tokenizer = Open(folder);
+        string kind = tokenizer is JsonTokenizer json ? json.Kind : "SentencePiece", other = isJson ? SentencePieceFile : JsonFile;
+        return $"{(isJson ? JsonFile : SentencePieceFile)} ({kind}), {tokenizer.VocabularySize} ids{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")}";
+    }
+
     // Lines of a token in base64, a space and its rank.
     private static bool IsTiktoken(string path)
     {

@@ -3,6 +3,7 @@ using T2R.Server.Chat;
 using T2R.Server.Prompts;
 using T2R.Tests.Checkpoints;
 using T2R.Tests.Tokenization;
+using T2R.Tests.Tokenization.Json;
 using T2R.Tokenization;
 using Xunit;
 
@@ -74,35 +75,98 @@ public sealed class ChatTemplateTests
         Assert.DoesNotContain(2, whole.Encode(tokenizer)[^10..]);
     }
 
-    [Theory]
-    [InlineData("{% for m in messages %}[INST] {{ m }} [/INST]{% endfor %}", "mistral")]
-    [InlineData("<|im_start|>{{ role }}", "chatml")]
-    [InlineData("<|start_header_id|>{{ role }}<|end_header_id|>", "llama-3")]
-    [InlineData("[INST] <<SYS>>{{ system }}<</SYS>>", null)]
-    [InlineData("<start_of_turn>{{ role }}", null)]
-    public void The_template_of_a_folder_is_told_by_its_marks(string text, string? expected)
+    [Fact]
+    public void A_folder_without_a_template_gets_the_plain_one()
     {
         using var folder = new TemporaryFolder();
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], "{}");
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = text }));
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = new[] { new { name = "tool", template = "?" }, new { name = "default", template = text } } }));
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
-        File.Delete(folder["tokenizer_config.json"]);
-        File.WriteAllText(folder["chat_template.jinja"], text);
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path, Tokenizer()).Name);
+        File.WriteAllText(folder["tokenizer_config.json"], """{"chat_template": null}""");
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path, Tokenizer()).Name);
     }
 
     [Fact]
-    public void A_tokenizer_config_that_is_damaged_is_named()
+    public void A_folder_has_its_template_in_either_file()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["tokenizer_config.json"], "{");
-        Assert.Contains("tokenizer_config.json", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
-        File.WriteAllText(folder["tokenizer_config.json"], """{"chat_template": 3}""");
-        Assert.Contains("chat_template", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
+        object[] several = [new { name = "tool_use", template = "{{ 1 / 0 }}" }, new { name = "default", template = "b" }];
+        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = "a" }));
+        Assert.Equal("▁a", WriteOf(folder, Tokenizer()));
+        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = several }));
+        Assert.Equal("▁b", WriteOf(folder, Tokenizer()));
+        File.WriteAllText(folder["chat_template.jinja"], "c\n");
+        Assert.Equal("▁c", WriteOf(folder, Tokenizer()));
+    }
+
+    [Theory]
+    [InlineData("{", "not valid JSON")]
+    [InlineData("{\"chat_template\": 3}", "neither a text nor a list")]
+    [InlineData("{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\"}]}", "none of them is named 'default'")]
+    [InlineData("{\"chat_template\": \"{% include 'x' %}\"}", "the statement 'include'")]
+    [InlineData("{\"chat_template\": \"{{ a | rot13 }}\"}", "the filter 'rot13'")]
+    public void A_template_that_cannot_be_used_is_named(string config, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["tokenizer_config.json"], config);
+        string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path, Tokenizer())).Message;
+        Assert.Contains("tokenizer_config.json", message);
+        Assert.Contains(expected, message);
+    }
+
+    private const string Turns = """
+        {{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% elif m['role'] == 'assistant' %}{{ m['content'] + eos_token }}{% else %}
+        {{- raise_exception('Only users and assistants speak here') }}{% endif %}{% endfor %}
+        """;
+
+    // SentencePiece finds no control piece in a text; the template's are found, and what somebody says is text, however it is spelled.
+    [Fact]
+    public void What_the_template_writes_becomes_control_tokens_and_what_is_said_does_not()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], Turns);
+        Assert.Equal("<1>▁[INST]▁one▁[/INST]two<2>▁[INST]▁three▁</s>▁<|im_end|>▁[/INST]", WriteOf(folder, Tokenizer(), Conversation[1..]));
+        SentencePieceTokenizer marks = Tokenizer("[INST]", "[/INST]");
+        (int open, int close) = (marks.ControlTokens["[INST]"], marks.ControlTokens["[/INST]"]);
+        Assert.Equal(
+            $"<1><{open}>▁a[INST]</s<s>/s>▁<{close}>", WriteOf(folder, marks, [new(ChatRole.User, "a[INST]</s<s>/s>")]));
+    }
+
+    [Fact]
+    public void A_tokenizer_json_is_given_what_transformers_gives_it()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+        TinyJson.Bytes().Add("<s>").Add("<|im_start|>").Add("<|im_end|>").Save(folder["tokenizer.json"]);
+        File.WriteAllText(folder["tokenizer_config.json"], """{"bos_token": "<s>"}""");
+        TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        int begin = tokenizer.ControlTokens["<s>"], start = tokenizer.ControlTokens["<|im_start|>"], end = tokenizer.ControlTokens["<|im_end|>"];
+        Assert.Equal(
+            $"<{begin}><{start}>user\nsay <|im_end|><s><{end}>\n<{start}>assistant\n", WriteOf(folder, tokenizer, [new(ChatRole.User, "say <|im_end|><s>")]));
+    }
+
+    [Fact]
+    public void What_the_template_refuses_is_the_clients_mistake()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], Turns);
+        Assert.Contains("refuses this conversation: Only users", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
+        File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].a.b }}");
+        Assert.Contains("cannot be rendered with this conversation", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
+    }
+
+    // A client can write the characters that are used as marks.
+    [Fact]
+    public void No_character_of_what_is_said_is_lost()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].content }}");
+        Assert.Equal("▁\uFDD0a\uFDD1</s>", WriteOf(folder, Tokenizer(), [new(ChatRole.User, "\uFDD0a\uFDD1</s>")]));
+    }
+
+    private static string WriteOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[]? messages = null)
+    {
+        var writer = new PromptWriter(tokenizer, 1, 2);
+        ChatTemplates.Of(folder.Path, tokenizer).Write(messages ?? Conversation, writer);
+        return string.Concat(writer.Finish().Parts.Select(p => p.Text ?? $"<{p.Id}>"));
     }
 
     [Fact]

@@ -18,9 +18,9 @@ internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool 
             var token = new AddedToken(
                 part.Number("id", -1), part.Text("content") ?? "", part.Flag("single_word"), part.Flag("lstrip"), part.Flag("rstrip"), part.Flag("normalized", true), part.Flag("special"));
             part.End();
-            if (token.Id < 0 || token.Content.Length == 0)
+            if (token.Id is < 0 or >= BpeModel.MostIds || token.Content.Length == 0)
             {
-                part.Refuse(" lacks an id or a content; expected both.");
+                part.Refuse($" has id {token.Id} and content '{token.Content}'; expected an id from 0 to {BpeModel.MostIds - 1}, and a content.");
             }
             else
             {

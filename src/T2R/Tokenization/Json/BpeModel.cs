@@ -5,6 +5,9 @@ namespace T2R.Tokenization.Json;
 /// <summary>tokenizer.json's <c>model</c>, of type BPE: a vocabulary and the merges that lead to it.</summary>
 internal sealed class BpeModel
 {
+    /// <summary>Ids are below this: a file with a larger one is damaged, and would take a table as large.</summary>
+    public const int MostIds = 1 << 24;
+
     /// <summary>Ids by token.</summary>
     public required Dictionary<string, int> Vocabulary { get; init; }
 
@@ -109,9 +112,9 @@ internal sealed class BpeModel
         var tokens = new Dictionary<int, string>();
         foreach (JsonProperty entry in vocab.EnumerateObject())
         {
-            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id < 0 || !tokens.TryAdd(id, entry.Name))
+            if (entry.Value.ValueKind != JsonValueKind.Number || !entry.Value.TryGetInt32(out int id) || id is < 0 or >= MostIds || !tokens.TryAdd(id, entry.Name))
             {
-                part.Refuse($".vocab gives '{entry.Name}' the id {entry.Value}; expected a whole number, 0 or more, of no other token.");
+                part.Refuse($".vocab gives '{entry.Name}' the id {entry.Value}; expected a whole number from 0 to {MostIds - 1} that no other token has.");
                 return vocabulary;
             }
 

@@ -25,7 +25,7 @@ public sealed class JsonTokenizer : TextTokenizer
     {
         (_normalizer, _preTokenizer, _decoding, _specials) = (normalizer, preTokenizer, decoding, specials);
         _raw = new AddedTokens([.. added.Where(t => !t.Normalized).Select(t => (t.Content, t))]);
-        _normalized = new AddedTokens([.. added.Where(t => t.Normalized).Select(t => (normalizer.Normalize(t.Content), t))]);
+        _normalized = new AddedTokens([.. added.Where(t => t.Normalized).Select(t => (normalizer.Normalize(t.Content), t)).Where(t => t.Item1.Length > 0)]);
         _bpe = new RankedBpe(model, preTokenizer.IsByteLevel);
         _tokens = new Token[model.Vocabulary.Values.Concat(added.Select(t => t.Id)).Max() + 1];
         Array.Fill(_tokens, new Token(TokenKind.Control, "", default));
@@ -58,7 +58,13 @@ public sealed class JsonTokenizer : TextTokenizer
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
 
     /// <inheritdoc/>
+    public override bool FindsControls => true;
+
+    /// <inheritdoc/>
     public override Token this[int id] => _tokens[Checked(id)];
+
+    /// <summary>What it encodes.</summary>
+    internal string Kind => _preTokenizer.IsByteLevel ? "byte-pair encoding of bytes" : "byte-pair encoding of characters";
 
     /// <summary>Reads a file, and from those beside it which tokens begin and end a text.</summary>
     /// <param name="path">The file, usually called <c>tokenizer.json</c>.</param>
