@@ -1,4 +1,5 @@
 using System.CommandLine;
+using T2R.Generation.Decoding;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Ops.Quantized;
@@ -11,7 +12,7 @@ internal sealed class ModelOptions
 {
     private readonly Argument<string> _folder = new("FOLDER") { Description = "A model's folder: config.json and weights, softmax or recurrent." };
     private readonly Option<string> _device = new("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu", HelpName = "DEVICE" };
-    private readonly Option<string> _dtype = new("--dtype") { Description = $"What weights and products are computed in: {string.Join(", ", DtypeName.ShortNames)}.", DefaultValueFactory = _ => "fp32", HelpName = "DTYPE" };
+    private readonly Option<string> _dtype = new("--dtype") { Description = $"What weights and products are computed in: {string.Join(", ", DtypeName.ShortNames)}. On a card, recurrent models asked for in bf16 run in fp16: as fast, and finer.", DefaultValueFactory = _ => "fp32", HelpName = "DTYPE" };
 
     private readonly Option<string?> _quantize = new("--quantize")
     {
@@ -52,7 +53,7 @@ internal sealed class ModelOptions
 
         using (folder)
         {
-            return folder.Load(device, dtype, quantization);
+            return folder.Load(device, Decoders.LoadIn(folder.Config, device, dtype), quantization);
         }
     }
 

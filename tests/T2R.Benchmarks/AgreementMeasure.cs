@@ -46,6 +46,6 @@ internal static class AgreementMeasure
     private static CausalLM Load(string path, Device device, ScalarType dtype)
     {
         using var folder = ModelFolder.Open(path);
-        return folder.Load(device, dtype);
+        return folder.Load(device, Decoders.LoadIn(folder.Config, device, dtype));
     }
 }

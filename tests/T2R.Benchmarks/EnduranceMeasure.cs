@@ -16,12 +16,12 @@ internal static class EnduranceMeasure
     private const int Parts = 10, First = 1000;
 
     /// <summary>Runs.</summary>
-    /// <param name="model">A folder, for the CPU; or a shape as <c>t2r bench decode --config</c> takes it, with random weights in bf16 on the card.</param>
+    /// <param name="model">A folder, for the CPU; or a shape as <c>t2r bench decode --config</c> takes it, with random weights in fp16 on the card.</param>
     /// <param name="tokens">How many, of all sequences together.</param>
     /// <param name="sequences">How many at once.</param>
     public static void Run(string model, long tokens, int sequences)
     {
-        using var loaded = Directory.Exists(model) ? Open(model) : new CausalLM(DecodeBench.Shape(model), TypicalWeights.DrawThere(DecodeBench.Shape(model), CUDA));
+        using var loaded = Directory.Exists(model) ? Open(model) : new CausalLM(DecodeBench.Shape(model), TypicalWeights.DrawThere(DecodeBench.Shape(model), CUDA, ScalarType.Float16));
         using var decoder = Decoders.Open(loaded, sequences);
         bool onCard = loaded.Device.type == TorchSharp.DeviceType.CUDA;
         int[] slots = [.. Enumerable.Range(0, sequences)], ids = [.. slots.Select(s => 3 + s)];

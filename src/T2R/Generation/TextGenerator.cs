@@ -55,7 +55,7 @@ public sealed class TextGenerator : IDisposable
         var tokenizer = opened is null ? null : problems.Try(opened.OpenTokenizer);
         var ends = tokenizer is null ? null : problems.Try(() => opened!.EndIds(tokenizer));
         problems.ThrowIfAny();
-        var model = opened!.Load(place!, numbers, format);
+        var model = opened!.Load(place!, Decoders.LoadIn(opened.Config, place!, numbers), format);
         try
         {
             var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint(), new EngineOptions { EndIds = ends! });

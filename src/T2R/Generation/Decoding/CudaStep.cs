@@ -12,6 +12,9 @@ namespace T2R.Generation.Decoding;
 /// </summary>
 internal sealed class CudaStep : IDisposable
 {
+    // What makes of silu(o) o w, before it is divided by its root mean square, numbers that fp16 holds well: values are of the size 0.01 to 100.
+    private const float MixedScale = 16;
+
     private readonly List<Tensor> _memory = [];
     private readonly int _mostSequences; // of a launch
     private readonly DecodeArguments.EmbedArguments _embed;
@@ -20,7 +23,7 @@ internal sealed class CudaStep : IDisposable
     private readonly DecodeArguments.ProjectArguments _head;
 
     /// <summary>Takes the memory and compiles the kernels.</summary>
-    /// <param name="model">In bf16 on a card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
+    /// <param name="model">In bf16 or fp16 on a card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
     /// <param name="slots">Sequences whose states are held.</param>
     public CudaStep(CausalLM model, int slots)
     {
@@ -32,16 +35,23 @@ internal sealed class CudaStep : IDisposable
             _mostSequences = mixers.Select(m => KernelsOf(model, m)).Append(_wideKernels).Min(k => k.MostSequences);
             int most = Math.Min(slots, _mostSequences), hidden = config.HiddenSize;
             var x = Take([most, hidden], ScalarType.Float32);
-            var normed = Take([most, hidden], ScalarType.BFloat16);
+            var dtype = model.HeadWeight.dtype;
+            var normed = Take([most, hidden], dtype);
             var squares = Take([most, hidden / 16], ScalarType.Float32);
             var products = Take([most, mixers.Max(m => m.QuerySize + (2 * m.KeyValueSize) + m.SlotSize)], ScalarType.Float32);
-            var mixed = Take([most, mixers.Max(m => m.QuerySize)], ScalarType.BFloat16);
+            var mixed = Take([most, mixers.Max(m => m.QuerySize)], dtype);
             var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
-            var gated = Take([most, config.IntermediateSize], ScalarType.BFloat16);
+            var gated = Take([most, config.IntermediateSize], dtype);
             Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
-            var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
+            var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon, Scale = 1 };
 
-            _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
+            float firstScale = FirstScale(model.Weights[WeightLayout.Embedding], MixerNorm(0));
+            _embed = new DecodeArguments.EmbedArguments
+            {
+                Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]),
+                Rows = hidden,
+                Stream = StreamTo(Scaled(MixerNorm(0), firstScale)),
+            };
             _layers = [.. mixers.Select(LayerOf)];
             _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
 
@@ -52,6 +62,8 @@ internal sealed class CudaStep : IDisposable
                 return taken;
             }
 
+            Tensor Scaled(Tensor norm, float scale) => Take(norm.shape, norm.dtype).copy_(norm).mul_(scale);
+
             Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
             {
                 var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
@@ -61,7 +73,7 @@ internal sealed class CudaStep : IDisposable
                     Products = CudaUnits.Address(products),
                     Keys = CudaUnits.Address(keys),
                     Values = CudaUnits.Address(values),
-                    Norm = CudaUnits.Address(OfBlock("mixer.g_norm")),
+                    Norm = CudaUnits.Address(Scaled(OfBlock("mixer.g_norm"), MixedScale)),
                     Normed = CudaUnits.Address(mixed),
                     Squares = CudaUnits.Address(mixedSquares),
                     Heads = mixer.KeyValueHeads,
@@ -73,12 +85,13 @@ internal sealed class CudaStep : IDisposable
                     Count = mixer.Heads,
                     Size = mixer.QuerySize,
                     Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
+                    Scale = 1 / MixedScale,
                 };
                 return new Layer(
                     KernelsOf(model, mixer),
                     keys,
                     values,
-                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
+                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = i == 0 ? ofStream with { Scale = 1 / firstScale } : ofStream, Outputs = CudaUnits.Address(products) },
                     step,
                     Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
                     Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
@@ -125,7 +138,7 @@ internal sealed class CudaStep : IDisposable
     {
         var config = model.Config;
         return config.Lora is not null ? "it has adapters"
-            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on a card"
+            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 or fp16 on a card"
             : CudaUnits.Lack(model.HeadWeight.device_index)
             ?? UnfitShape(config)
             ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => KernelsOf(model, m)).Append(WideKernelsOf(model)).Select(k => k.Lack).FirstOrDefault(s => s is not null);
@@ -153,6 +166,16 @@ internal sealed class CudaStep : IDisposable
     /// <inheritdoc />
     public void Dispose() => _memory.ForEach(t => t.Dispose());
 
+    // A power of two. What enters the first layer is an embedding's row times a norm's weight, both of them often some thousandths: too small for fp16, which holds nothing
+    // below 6e-8. All that follows is larger.
+    private static float FirstScale(Tensor embedding, Tensor norm)
+    {
+        using var scope = NewDisposeScope();
+        var some = embedding.slice(0, 0, embedding.shape[0], Math.Max(1, embedding.shape[0] / 1024)).to(ScalarType.Float32);
+        double size = Math.Sqrt(some.square().mean().item<float>() * (double)norm.square().mean().item<float>());
+        return (float)Math.Pow(2, Math.Clamp(Math.Round(-Math.Log2(size)), 0, 24));
+    }
+
     // Of all products but the head's, which may have any number of rows.
     private static IEnumerable<(int Rows, int Depth)> Shapes(ModelConfig config)
     {
@@ -172,13 +195,13 @@ internal sealed class CudaStep : IDisposable
     }
 
     private static DecodeKernels KernelsOf(CausalLM model, GatedSlotAttentionConfig mixer) =>
-        DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
+        DecodeKernels.Of(model.HeadWeight.device_index, model.HeadWeight.dtype, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
 
     // Of embedding and head. They read no state: the first layer's heads stand for all.
     private static DecodeKernels WideKernelsOf(CausalLM model)
     {
         var mixer = (GatedSlotAttentionConfig)model.Config.Mixers[0];
-        return DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
+        return DecodeKernels.Of(model.HeadWeight.device_index, model.HeadWeight.dtype, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
     }
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));

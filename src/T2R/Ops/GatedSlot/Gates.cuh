@@ -58,7 +58,7 @@ struct Gates
         long long i = index(a, place, token, a.gateStride);
         if constexpr (MAPS)
         {
-            float f = widen(((const bf16*)a.gate)[i]);
+            float f = widen(((const b16*)a.gate)[i]);
             g = (fminf(f, 0.0f) - log1pf(__expf(-fabsf(f)))) * a.rate;
             s = -expm1f(g);
         }
@@ -92,7 +92,7 @@ __device__ __forceinline__ void write_anchors(float* anchors, const Gates& gates
 __device__ __forceinline__ constexpr int write_rows_before(int tile) { return RowTile * tile * (tile + 1) / 2; }
 
 // S of every row tile. Needs the anchors.
-__device__ __forceinline__ void fill_writes(bf16* writes, const Gates& gates, const float* anchors)
+__device__ __forceinline__ void fill_writes(b16* writes, const Gates& gates, const float* anchors)
 {
 #pragma unroll
     for (int i = 0; i < PartTokens; i++)
@@ -104,7 +104,7 @@ __device__ __forceinline__ void fill_writes(bf16* writes, const Gates& gates, co
             if (tile >= token / RowTile)
             {
                 float s = gates.write[i] * fast_exp(anchors[tile * SLOTS + gates.slot] - gates.sum[i]);
-                writes[Tile<SLOTS>::at(write_rows_before(tile) + token, gates.slot)] = round_bf16(s);
+                writes[Tile<SLOTS>::at(write_rows_before(tile) + token, gates.slot)] = round_b16(s);
             }
         }
     }
