@@ -153,6 +153,17 @@ public sealed class ChatTemplateTests
         Assert.Contains("cannot be rendered with this conversation", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
     }
 
+    // To a tokenizer.json the token that begins a text may be spelled, and is then not put there twice.
+    [Fact]
+    public void A_prompt_that_spells_its_beginning_has_one()
+    {
+        TextTokenizer tokenizer = TinyJson.Bytes().Add("<s>").Tokenizer();
+        int begin = tokenizer.ControlTokens["<s>"];
+        var writer = new PromptWriter(tokenizer, begin, begin);
+        Assert.Equal([begin, 'a'], writer.Begin().Spelled("<s>a").Finish().Encode(tokenizer));
+        Assert.Equal([begin, 'a', begin], writer.Begin().Spelled("a<s>").Finish().Encode(tokenizer));
+    }
+
     // A client can write the characters that are used as marks.
     [Fact]
     public void No_character_of_what_is_said_is_lost()

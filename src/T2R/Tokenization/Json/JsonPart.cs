@@ -34,7 +34,7 @@ internal sealed class JsonPart(JsonElement json, string file, string place, Prob
     {
         null => fallback,
         { ValueKind: JsonValueKind.True or JsonValueKind.False } value => value.GetBoolean(),
-        { } value => Wrong<string>(key, value, "true or false") is not null,
+        { } value => Wrong<object>(key, value, "true or false") is not null, // false
     };
 
     /// <summary>A whole number that is not negative.</summary>
