@@ -26,7 +26,7 @@ internal static class JinjaFilters
         ["list"] = (a, _) => JinjaValue.Items(a[0]).ToList(),
         ["reverse"] = (a, _) => a[0] is string text ? string.Concat(text.EnumerateRunes().Reverse()) : Enumerable.Reverse(JinjaValue.Items(a[0])).ToList(),
         ["unique"] = (a, _) => Unique(JinjaValue.Items(a[0])),
-        ["sort"] = (a, _) => JinjaValue.Items(a[0]).Order(Comparer<object?>.Create(JinjaValue.Compare)).ToList(),
+        ["sort"] = (a, _) => Sorted(JinjaValue.Items(a[0])),
         ["join"] = (a, n) => string.Join(JinjaValue.Text(a.Count > 1 ? a[1] : n.GetValueOrDefault("d") ?? ""), Attributes(a[0], n).Select(JinjaValue.Text)),
         ["default"] = Default,
         ["d"] = Default,
@@ -88,6 +88,18 @@ internal static class JinjaFilters
 
     private static object? Path(object? value, string path) => path.Split('.').Aggregate(value, (v, name) => JinjaValue.Member(v, long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out long at) ? at : name));
 
+    private static List<object?> Sorted(List<object?> items)
+    {
+        try
+        {
+            return [.. items.Order(Comparer<object?>.Create(JinjaValue.Compare))];
+        }
+        catch (InvalidOperationException e) when (e.InnerException is JinjaException cannot)
+        {
+            throw cannot;
+        }
+    }
+
     private static List<object?> Unique(List<object?> items)
     {
         var unique = new List<object?>();
@@ -97,7 +109,7 @@ internal static class JinjaFilters
 
     private static string Indented(string text, object? width, bool first)
     {
-        string margin = width is string given ? given : new string(' ', (int)Math.Min(JinjaValue.Whole(width ?? 4L), 100));
+        string margin = width is string given ? given : new string(' ', (int)Math.Clamp(JinjaValue.Whole(width ?? 4L), 0, 100));
         IEnumerable<string> lines = text.Split('\n').Select((line, i) => (i == 0 && !first) || line.Length == 0 ? line : margin + line);
         return string.Join('\n', lines);
     }

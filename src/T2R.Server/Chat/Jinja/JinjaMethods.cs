@@ -32,7 +32,7 @@ internal static class JinjaMethods
         "split" => (a, named) => Split(text, Argument(a, 0), a.Count > 1 ? JinjaValue.Whole(a[1]) : named.TryGetValue("maxsplit", out object? most) ? JinjaValue.Whole(most) : -1),
         "find" => (a, _) => (long)text.IndexOf(Required(a, 0), StringComparison.Ordinal),
         "count" => (a, _) => (long)text.AsSpan().Count(Required(a, 0)),
-        "join" => (a, _) => string.Join(text, JinjaValue.Items(a[0]).Select(JinjaValue.Text)),
+        "join" => (a, _) => string.Join(text, JinjaValue.Items(a.Count > 0 ? a[0] : null).Select(JinjaValue.Text)),
         "isdigit" => (_, _) => text.Length > 0 && text.All(char.IsDigit),
         _ => null,
     };

@@ -36,7 +36,7 @@ internal static class JinjaOperators
         _ => Math.Pow(a, b),
     };
 
-    private static string Repeated(string text, long times) => times * text.Length <= JinjaTemplate.MostCharacters
+    private static string Repeated(string text, long times) => times <= JinjaTemplate.MostCharacters / Math.Max(1, text.Length)
         ? string.Concat(Enumerable.Repeat(text, (int)Math.Max(0, times)))
         : throw new JinjaException($"a text repeated {times} times is too long");
 

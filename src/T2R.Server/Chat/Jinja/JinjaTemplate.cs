@@ -46,7 +46,15 @@ internal sealed class JinjaTemplate
         }
 
         var output = new StringBuilder();
-        _body(new JinjaScope(scope), output);
+        try
+        {
+            _body(new JinjaScope(scope), output);
+        }
+        catch (ArithmeticException e)
+        {
+            throw new JinjaException($"a number in it is too large ({e.Message})");
+        }
+
         return output.ToString();
     }
 

@@ -1,3 +1,4 @@
+using CsCheck;
 using T2R.Server.Chat.Jinja;
 using Xunit;
 
@@ -66,6 +67,9 @@ public sealed class JinjaTemplateTests
     [InlineData("{{ 'a' + 1 }}", "a text stands beside '+'")]
     [InlineData("{{ 1 // 0 }}", "division by zero")]
     [InlineData("{{ 'a' < 1 }}", "cannot be compared")]
+    [InlineData("{{ [1, 'a'] | sort }}", "cannot be compared")]
+    [InlineData("{{ 'x'.join() }}", "no elements")]
+    [InlineData("{{ (9223372036854775807 + 1) | abs }}", "too large")]
     [InlineData("{% for i in 3 %}{% endfor %}", "no elements")]
     [InlineData("{{ range(1000000000) | length }}", "more than 100000 numbers")]
     [InlineData("{{ 'a' * 1000000000 }}", "too long")]
@@ -79,6 +83,31 @@ public sealed class JinjaTemplateTests
     {
         string deep = string.Concat(Enumerable.Repeat("(", 5000)) + "1" + string.Concat(Enumerable.Repeat(")", 5000));
         Assert.Contains("nested too deep", Assert.Throws<JinjaException>(() => new JinjaTemplate($"{{{{ {deep} }}}}")).Message);
+    }
+
+    [Fact]
+    public void Anything_is_read_or_refused_and_rendered_or_refused()
+    {
+        string[] atoms =
+        [
+            "{% ", " %}", "{{ ", " }}", "{%- ", " -%}", "{# ", " #}", "if ", "else ", "elif ", "endif ", "for ", "in ", "endfor ", "set ", "endset ", "macro ", "endmacro ", "raw ", "endraw ", "x", "messages", "loop", "m",
+            ".", "content", "role", "[", "]", "(", ")", "{", "}", ",", ":", "=", "==", "<", "+", "-", "*", "/", "//", "%", "**", "~", "|", "trim", "length", "tojson", "join", "map", "selectattr", "is ", "not ", "defined ",
+            "and ", "or ", "'a'", "\"", "'", "1", "0", "2.5", "none", "true", "namespace", "range", "split", "items", ".join(", ".get(", ".replace(", "| sort", "| indent(", "| int", "| abs", "| replace(", "| join(", "| map(", "| default(", "| list", "9223372036854775807", "[1, 'a']", "loop.cycle(", "\n", " ", "\\", "é",
+        ];
+        Gen.Select(Gen.OneOf(atoms).Array[1, 12], Gen.Int[0, 2]).Sample(
+            (parts, kind) =>
+            {
+                string inside = string.Concat(parts), template = kind switch { 0 => inside, 1 => $"{{{{ {inside} }}}}", _ => $"{{% for m in messages %}}{{{{ {inside} }}}}{{% endfor %}}" };
+                try
+                {
+                    Render(template);
+                }
+                catch (JinjaException e)
+                {
+                    Assert.NotEmpty(e.Message);
+                }
+            },
+            iter: 40_000);
     }
 
     private static string Render(string template)

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CsCheck;
 using T2R.Tests.Checkpoints;
 using T2R.Tokenization;
 using T2R.Tokenization.Json;
@@ -76,6 +77,31 @@ public sealed class JsonTokenizerReaderTests
         Assert.Contains("tokenizer.json", Assert.Throws<UserErrorException>(() => TokenizerFolder.Open(folder.Path)).Message);
     }
 
+    // Whatever stands where something else belongs: it is named, or it works.
+    [Fact]
+    public void A_file_with_anything_anywhere_is_refused_or_works()
+    {
+        string[] values = ["null", "3", "-1", "1e99", "true", "\"x\"", "\"\"", "\"Sequence\"", "[]", "{}", "[1]", "[[]]", "[{}]", "{\"type\": \"Split\"}", "{\"a\": \"\\ud83d\\ude00\"}", "\"▁\"", "\" \""];
+        Gen.Select(Gen.Bool, Gen.Int[0, 10_000], Gen.OneOf(values), Gen.Bool).Sample(
+            (bytes, place, value, removes) =>
+            {
+                JsonObject file = bytes ? TinyJson.Bytes().Add("<s>").Add("aa", special: false, normalized: true) : TinyJson.Characters();
+                (JsonNode parent, string key)[] places = [.. Places(file)];
+                var (parent, key) = places[place % places.Length];
+                Change(parent, key, removes ? null : value);
+                try
+                {
+                    JsonTokenizer tokenizer = file.Tokenizer();
+                    tokenizer.Decode(tokenizer.EncodeToIds("the <s> aa é😀"));
+                }
+                catch (UserErrorException e)
+                {
+                    Assert.All(e.Problems, p => Assert.Contains("tokenizer.json: ", p));
+                }
+            },
+            iter: 1500);
+    }
+
     [Fact]
     public void Merges_are_pairs_or_texts()
     {
@@ -108,6 +134,33 @@ public sealed class JsonTokenizerReaderTests
         {
             TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
             return (tokenizer.BeginningOfSentenceId, tokenizer.EndOfSentenceId, tokenizer.PadId);
+        }
+    }
+
+    // All but the vocabulary's and the merges' entries, of which there are many alike.
+    private static IEnumerable<(JsonNode Parent, string Key)> Places(JsonNode node) => node switch
+    {
+        JsonObject all => all.Where(p => all.Count < 100 || p.Value!.GetValue<int>() < 3).SelectMany(p => Inside(all, p.Key, p.Value)),
+        JsonArray list => list.Take(3).SelectMany((v, i) => Inside(list, i.ToString(), v)),
+        _ => [],
+    };
+
+    private static IEnumerable<(JsonNode Parent, string Key)> Inside(JsonNode parent, string key, JsonNode? value) => [(parent, key), .. value is null ? [] : Places(value)];
+
+    private static void Change(JsonNode parent, string key, string? json)
+    {
+        JsonNode? value = json is null ? null : JsonNode.Parse(json);
+        if (parent is JsonArray list)
+        {
+            list[int.Parse(key)] = value;
+        }
+        else if (json is null)
+        {
+            ((JsonObject)parent).Remove(key);
+        }
+        else
+        {
+            parent[key] = value;
         }
     }
 
