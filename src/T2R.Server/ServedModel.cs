@@ -24,6 +24,9 @@ public sealed record ServedModel(string Name, string Fingerprint, Engine Engine,
     /// <summary>Ids are below this: the model may have rows that the tokenizer has no pieces for.</summary>
     internal int Vocabulary => Math.Min(Engine.Config.VocabularySize, Tokenizer.VocabularySize);
 
+    /// <summary>Whether the tokenizer puts a space before each text.</summary>
+    internal bool PutsSpaceBefore { get; } = Tokenizer.Split("a", controls: false)[0].Text != Tokenizer.NormalizeNext("a");
+
     /// <summary>What clients are told of it.</summary>
     internal ModelEntry Entry => new(
         Name,

@@ -77,7 +77,7 @@ internal static class ServeVerb
             using ModelFolder? folder = model.Open(parsed, problems);
             TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
             IReadOnlyList<int>? ends = tokenizer is null ? null : problems.Try(() => folder!.EndIds(tokenizer));
-            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, problems);
+            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, ends ?? [], problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));
             string fingerprint = folder!.Fingerprint(), called = parsed.GetValue(name) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder.Path)));
@@ -162,28 +162,28 @@ internal static class ServeVerb
         return TimeSpan.Zero;
     }
 
-    private static ChatTemplate? Template(string? name, ModelFolder folder, TextTokenizer tokenizer, Problems problems)
+    private static ChatTemplate? Template(string? name, ModelFolder folder, TextTokenizer tokenizer, IReadOnlyList<int> ends, Problems problems)
     {
         if (name is null)
         {
-            return FolderTemplate(folder, tokenizer);
+            return FolderTemplate(folder);
         }
 
         ChatTemplate? template = problems.Try(() => ChatTemplates.Named(name));
         if (template is not null)
         {
-            ChatTemplates.Check(template, tokenizer, folder.Config.EosTokenId, problems);
+            ChatTemplates.Check(template, tokenizer, ends, problems);
         }
 
         return template;
     }
 
     // Without it the model still completes texts.
-    private static ChatTemplate? FolderTemplate(ModelFolder folder, TextTokenizer tokenizer)
+    private static ChatTemplate? FolderTemplate(ModelFolder folder)
     {
         try
         {
-            return ChatTemplates.Of(folder.Path, tokenizer);
+            return ChatTemplates.Of(folder.Path);
         }
         catch (UserErrorException e)
         {

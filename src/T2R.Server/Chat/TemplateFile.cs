@@ -1,9 +1,8 @@
 using System.Text.Json;
-using T2R.Tokenization;
 
 namespace T2R.Server.Chat;
 
-/// <summary>Finds a chat template in a model's folder, and the names of tokens that it may use.</summary>
+/// <summary>Finds a chat template in a model's folder, and the tokens that it may name.</summary>
 internal static class TemplateFile
 {
     private const string ConfigFile = "tokenizer_config.json";
@@ -21,32 +20,21 @@ internal static class TemplateFile
         return Config(folder) is { } json && json.TryGetProperty("chat_template", out JsonElement template) && TextOf(template, config) is { } text ? (text, config) : null;
     }
 
-    /// <summary>The tokens that tokenizer_config.json names, such as <c>bos_token</c>; if it does not, the tokenizer's own.</summary>
+    /// <summary>The tokens that tokenizer_config.json names, such as <c>bos_token</c>.</summary>
     /// <exception cref="UserErrorException">The file is damaged.</exception>
-    public static IReadOnlyDictionary<string, string> Specials(string folder, TextTokenizer tokenizer)
+    public static IReadOnlyDictionary<string, string> Tokens(string folder)
     {
-        var specials = new Dictionary<string, string>(StringComparer.Ordinal);
-        Add("bos_token", tokenizer.BeginningOfSentenceId);
-        Add("eos_token", tokenizer.EndOfSentenceId);
-        Add("pad_token", tokenizer.PadId);
+        var tokens = new Dictionary<string, string>(StringComparer.Ordinal);
         foreach (JsonProperty property in Config(folder)?.EnumerateObject().Where(p => p.Name.EndsWith("_token", StringComparison.Ordinal)) ?? [])
         {
             JsonElement token = property.Value.ValueKind == JsonValueKind.Object && property.Value.TryGetProperty("content", out JsonElement content) ? content : property.Value;
             if (token.ValueKind == JsonValueKind.String)
             {
-                specials[property.Name] = token.GetString()!;
+                tokens[property.Name] = token.GetString()!;
             }
         }
 
-        return specials;
-
-        void Add(string name, int? id)
-        {
-            if (id is { } known && known < tokenizer.VocabularySize)
-            {
-                specials[name] = tokenizer[known].Name;
-            }
-        }
+        return tokens;
     }
 
     private static JsonElement? Config(string folder)

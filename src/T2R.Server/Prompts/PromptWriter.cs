@@ -11,39 +11,19 @@ internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int e
 {
     private readonly ImmutableArray<TextPart>.Builder _parts = ImmutableArray.CreateBuilder<TextPart>();
 
-    /// <summary>The id of a control token, which no text becomes, whatever it spells; null if the tokenizer has none of that name.</summary>
-    public int? Find(string name) => tokenizer.ControlTokens.TryGetValue(name, out int id) ? id : null;
+    /// <summary>What the id that begins a text is called.</summary>
+    public string BeginName => tokenizer[beginning].Name;
+
+    /// <summary>What the id that ends a text is called.</summary>
+    public string EndName => tokenizer[end].Name;
+
+    /// <summary>What the control tokens are called.</summary>
+    public IEnumerable<string> ControlNames => tokenizer.ControlTokens.Keys;
 
     /// <summary>Begins the text.</summary>
-    public PromptWriter Begin() => Id(beginning);
-
-    /// <summary>Ends a text within the prompt.</summary>
-    public PromptWriter End() => Id(end);
-
-    /// <summary>An id.</summary>
-    public PromptWriter Id(int id)
+    public PromptWriter Begin()
     {
-        _parts.Add(new TextPart(id, null));
-        return this;
-    }
-
-    /// <summary>A text. One that follows another goes on where that ended, as if both were one.</summary>
-    public PromptWriter Text(string text)
-    {
-        if (text.Length == 0)
-        {
-            return this;
-        }
-
-        if (_parts is [.., { Text: not null } last])
-        {
-            _parts[^1] = last with { Text = last.Text + tokenizer.NormalizeNext(text) };
-        }
-        else
-        {
-            _parts.AddRange(tokenizer.Split(text, controls: false));
-        }
-
+        _parts.Add(new TextPart(beginning, null));
         return this;
     }
 

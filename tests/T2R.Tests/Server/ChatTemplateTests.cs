@@ -79,9 +79,9 @@ public sealed class ChatTemplateTests
     public void A_folder_without_a_template_gets_the_plain_one()
     {
         using var folder = new TemporaryFolder();
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path, Tokenizer()).Name);
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path).Name);
         File.WriteAllText(folder["tokenizer_config.json"], """{"chat_template": null}""");
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path, Tokenizer()).Name);
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path).Name);
     }
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class ChatTemplateTests
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["tokenizer_config.json"], config);
-        string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path, Tokenizer())).Message;
+        string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message;
         Assert.Contains("tokenizer_config.json", message);
         Assert.Contains(expected, message);
     }
@@ -176,7 +176,7 @@ public sealed class ChatTemplateTests
     private static string WriteOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[]? messages = null)
     {
         var writer = new PromptWriter(tokenizer, 1, 2);
-        ChatTemplates.Of(folder.Path, tokenizer).Write(messages ?? Conversation, writer);
+        ChatTemplates.Of(folder.Path).Write(messages ?? Conversation, writer);
         return string.Concat(writer.Finish().Parts.Select(p => p.Text ?? $"<{p.Id}>"));
     }
 
@@ -194,7 +194,7 @@ public sealed class ChatTemplateTests
     private static IReadOnlyList<string> Check(string name, TextTokenizer tokenizer, int end)
     {
         var problems = new Problems();
-        ChatTemplates.Check(ChatTemplates.Named(name), tokenizer, end, problems);
+        ChatTemplates.Check(ChatTemplates.Named(name), tokenizer, [end], problems);
         return problems.Any ? Assert.Throws<UserErrorException>(problems.ThrowIfAny).Problems : [];
     }
 

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using T2R.Server.Chat;
 using T2R.Tests.Checkpoints;
-using T2R.Tests.Generation.Serving;
 using Xunit;
 
 namespace T2R.Tests.Server;
@@ -46,7 +45,7 @@ public sealed class ChatTests : IAsyncLifetime
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["chat_template.jinja"], "{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}in{% endif %}");
-        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path, TinyTokens.Tokenizer));
+        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path));
         string conversation = """ "messages": [{"role": "user", "content": " the </s> "}], "max_tokens": 20, "temperature": 0 """;
         JsonNode chat = await server.DoneAsync(Path, $$"""{{{conversation}}, {{TestServer.Endless}}}""");
         int[] prompt = [1, .. server.Tokenizer.EncodeToIds("user the </s>"), 2, .. server.Tokenizer.EncodeToIds("in")];
@@ -61,7 +60,7 @@ public sealed class ChatTests : IAsyncLifetime
     {
         using var folder = new TemporaryFolder();
         File.WriteAllText(folder["chat_template.jinja"], "{{ raise_exception('Users first') }}");
-        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path, TinyTokens.Tokenizer));
+        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path));
         var (status, body) = await server.PostAsync(Path, $$"""{{{Hello}}}""");
         Assert.Equal(HttpStatusCode.BadRequest, status);
         Assert.Contains("Users first", (string?)body["error"]!["message"]);
