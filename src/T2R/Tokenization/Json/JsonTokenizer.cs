@@ -74,20 +74,7 @@ public sealed class JsonTokenizer : TextTokenizer
     public static JsonTokenizer Load(string path) => JsonTokenizerReader.Read(path);
 
     /// <inheritdoc/>
-    public override void AppendIds(ReadOnlySpan<char> text, List<int> ids)
-    {
-        foreach (TextPart part in Split(text.ToString(), controls: true))
-        {
-            if (part.Text is null)
-            {
-                ids.Add(part.Id);
-            }
-            else
-            {
-                AppendNormalizedIds(part.Text, ids);
-            }
-        }
-    }
+    public override void AppendIds(ReadOnlySpan<char> text, List<int> ids) => AppendIds(Split(text.ToString(), controls: true), ids);
 
     /// <inheritdoc/>
     public override IReadOnlyList<TextPart> Split(string text, bool controls)
@@ -130,18 +117,25 @@ public sealed class JsonTokenizer : TextTokenizer
     /// <inheritdoc/>
     protected override EncodeResults<int> EncodeToIds(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
-        EncodeResults<EncodedToken> tokens = EncodeToTokens(text, textSpan, settings);
-        return new() { Tokens = [.. tokens.Tokens.Select(t => t.Id)], NormalizedText = tokens.NormalizedText, CharsConsumed = tokens.CharsConsumed };
+        if (settings.MaxTokenCount < int.MaxValue)
+        {
+            EncodeResults<EncodedToken> tokens = EncodeToTokens(text, textSpan, settings);
+            return new() { Tokens = [.. tokens.Tokens.Select(t => t.Id)], NormalizedText = tokens.NormalizedText, CharsConsumed = tokens.CharsConsumed };
+        }
+
+        IReadOnlyList<TextPart> parts = Parts(text ?? textSpan.ToString(), settings);
+        var ids = new List<int>();
+        AppendIds(parts, ids);
+        string normalized = string.Concat(parts.Select(p => p.Text ?? _tokens[p.Id].Name));
+        return new() { Tokens = ids, NormalizedText = normalized, CharsConsumed = normalized.Length };
     }
 
     /// <inheritdoc/>
     protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
-        string given = text ?? textSpan.ToString();
-        IReadOnlyList<TextPart> parts = settings.ConsiderNormalization ? Split(given, controls: true) : [new TextPart(0, WithoutLoneSurrogates(given))];
         var normalized = new StringBuilder();
         var tokens = new List<EncodedToken>();
-        foreach (TextPart part in parts)
+        foreach (TextPart part in Parts(text ?? textSpan.ToString(), settings))
         {
             AddTokens(part, normalized.Length, tokens);
             normalized.Append(part.Text ?? _tokens[part.Id].Name);
@@ -156,6 +150,24 @@ public sealed class JsonTokenizer : TextTokenizer
 
         return new() { Tokens = tokens, NormalizedText = normalized.ToString(), CharsConsumed = consumed };
     }
+
+    private void AppendIds(IReadOnlyList<TextPart> parts, List<int> ids)
+    {
+        foreach (TextPart part in parts)
+        {
+            if (part.Text is null)
+            {
+                ids.Add(part.Id);
+            }
+            else
+            {
+                AppendNormalizedIds(part.Text, ids);
+            }
+        }
+    }
+
+    private IReadOnlyList<TextPart> Parts(string text, EncodeSettings settings) =>
+        settings.ConsiderNormalization ? Split(text, controls: true) : [new TextPart(0, WithoutLoneSurrogates(text))];
 
     private static string WithoutLoneSurrogates(string text)
     {

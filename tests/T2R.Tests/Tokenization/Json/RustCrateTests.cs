@@ -56,6 +56,7 @@ public sealed class RustCrateTests
                 var ids = new List<int>();
                 ours.AppendIds(text, ids);
                 Assert.Equal(expected, ids);
+                Assert.Equal(expected, ours.EncodeToIds(text));
                 Assert.Equal(expected, ours.EncodeToTokens(text, out _).Select(t => t.Id));
                 Assert.Equal(theirs.Decode([.. ids.Select(id => (uint)id)]), ours.Decode(ids));
             },
