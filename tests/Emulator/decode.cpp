@@ -2,45 +2,10 @@
 // depth and rows of a product, key-value heads.
 #include "Numbers.h"
 #include "Ops/Decode/Decode.cu"
-
-// A weight with codes and scales drawn, packed as Weights.cuh says, and what they stand for.
-struct Weight
-{
-    vector<unsigned char> codes;
-    vector<bf16> scales;
-    vector<double> value;
-
-    Weight(int rows, int depth) : codes((size_t)rows * depth * WEIGHTS / 8), scales((size_t)rows * depth / Together), value((size_t)rows * depth)
-    {
-        for (auto& s : scales) s = round_bf16((float)(fabs(normal()) + 0.5));
-        for (int row = 0; row < rows; row++)
-        {
-            for (int k = 0; k < depth; k++)
-            {
-                size_t at = (size_t)row * depth + k;
-                double scale = widen_bf16(scales[k / Together * rows + row]);
-                int lane = row % 8 * 4 + k % 64 / 16, half = row / 8 % 2;
-                size_t group = (size_t)row / 16 * (depth / Together) + k / Together;
-#if WEIGHTS == 16
-                b16 w = round_b16((float)normal());
-                ((b16*)codes.data())[at] = w;
-                value[at] = widen(w);
-#elif WEIGHTS == 8
-                int order[] = {0, 2, 1, 3}, code = (int)(rng() % 255) - 127;
-                codes[((group * 2 + half) * 32 + lane) * 16 + k % 16 / 4 * 4 + order[k % 4]] = (unsigned char)code;
-                value[at] = code * scale;
-#else
-                int order[] = {0, 4, 1, 5, 2, 6, 3, 7}, code = rng() % 16, nibble = k % 16 / 8 * 8 + order[k % 8];
-                codes[(group * 32 + lane) * 16 + half * 8 + nibble / 2] |= code << (nibble % 2 * 4);
-                value[at] = (code - 8) * scale;
-#endif
-            }
-        }
-    }
-};
+#include "Weight.h"
 
 static int batch, depth, rows;
-constexpr double Rounded = HALF ? 4e-4 : 3e-3;
+constexpr double Rounded = HALF ? 4e-4 : 3e-3, Epsilon = 0.5;
 static double silu(double x) { return x / (1 + exp(-x)); }
 
 template <class Kernel>
@@ -59,7 +24,7 @@ static void products()
     vector<double> y((size_t)batch * rows * 2), gated((size_t)batch * rows), added, normed, sums((size_t)batch * rows / 16);
     for (int b = 0; b < batch; b++)
     {
-        double inverse = 0.5 / sqrt(((double)squares[b * 3] + squares[b * 3 + 1] + squares[b * 3 + 2]) / depth + 1e-5);
+        double inverse = 0.5 / sqrt(((double)squares[b * 3] + squares[b * 3 + 1] + squares[b * 3 + 2]) / depth + Epsilon);
         for (int r = 0; r < rows * 2; r++)
         {
             double sum = 0;
@@ -81,7 +46,7 @@ static void products()
         }
     }
 
-    ProjectArguments a{{{first.codes.data(), second.codes.data()}, {first.scales.data(), second.scales.data()}, {rows, rows * 2}}, inputs.data(), {squares.data(), 3, depth, 1e-5f, 0.5f}, depth, batch, rows * 2};
+    ProjectArguments a{{{first.codes.data(), second.codes.data()}, {first.scales.data(), second.scales.data()}, {rows, rows * 2}}, inputs.data(), {squares.data(), 3, depth, (float)Epsilon, 0.5f}, depth, batch, rows * 2};
     vector<float> alone;
     auto check = [&](auto projectOf, auto addedOf, auto gatedOf, int columns)
     {

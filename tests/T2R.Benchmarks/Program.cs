@@ -18,6 +18,9 @@ switch (args)
     case ["loading", var folder]:
         LoadingMeasure.Run(folder);
         break;
+    case ["reading", .. var folders]:
+        ReadingMeasure.Run(folders is [var only] ? only : null);
+        break;
     case ["saving", var config, var folder]:
         SavingMeasure.Run(config, folder);
         break;
@@ -27,6 +30,8 @@ switch (args)
     case ["agreement", var folder, var device, var dtype, .. var ids]:
         AgreementMeasure.Run(folder, new TorchSharp.torch.Device(device), T2R.Models.DtypeName.Parse(dtype), [.. ids.Select(i => int.Parse(i, System.Globalization.CultureInfo.InvariantCulture))]);
         break;
+    case ["fuzz", var inputs, var seed]:
+        return FuzzFiles.Run(long.Parse(inputs, System.Globalization.CultureInfo.InvariantCulture), int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture));
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;

@@ -102,9 +102,8 @@ internal static class ServeVerb
 
         await using HttpServer server = await HttpServer.StartAsync(model, options, logs.Factory, stop);
         logs.Note("serving {Model:l} at {Address:l}, {Slots} sequences at once", model.Name, server.Address.ToString(), model.Engine.Slots);
-        if (model.Engine.Config.IsRecurrent && options.MaxSessions > 0)
+        if (model.StateBytes is { } each && options.MaxSessions > 0)
         {
-            long each = StateSize.Bytes(model.Engine.Config, 1, sizeof(float));
             logs.Note("up to {Sessions} sessions keep their state, {Each:l} each: {All:l}", options.MaxSessions, Quantity.Bytes(each), Quantity.Bytes((double)each * options.MaxSessions));
         }
 

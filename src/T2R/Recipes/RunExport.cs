@@ -42,9 +42,9 @@ public static class RunExport
                 : [],
             Replace = replace,
         }, progress, cancellation);
-        return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));
+        return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)), checkpoint.Evaluation is not null);
 
-        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
+        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.Read(spec.Name) : start.Read(spec);
 
         Tensor Merged(WeightSpec spec)
         {

@@ -53,9 +53,8 @@ public static class TokenizerFolder
     public static string Describe(string folder)
     {
         bool isJson = Path.GetFileName(FileIn(folder)) == JsonFile;
-        TextTokenizer tokenizer = Open(folder);
-        string kind = tokenizer is JsonTokenizer json ? json.Kind : "SentencePiece", other = isJson ? SentencePieceFile : JsonFile;
-        return $"{(isJson ? JsonFile : SentencePieceFile)} ({kind}), {tokenizer.VocabularySize} ids{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")}";
+        string kind = Open(folder) is JsonTokenizer json ? json.Kind : "SentencePiece", other = isJson ? SentencePieceFile : JsonFile;
+        return $"{(isJson ? JsonFile : SentencePieceFile)} ({kind}{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")})";
     }
 
     // Lines of a token in base64, a space and its rank.

@@ -1,3 +1,4 @@
+using T2R.Interop;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Tests.Training;
@@ -26,10 +27,18 @@ public class BlockTests
             tensor.normal_();
         }
 
-        var x_BTD = randn(2, 70, config.HiddenSize);
-        using var context = new SequenceContext(2, 70, CPU);
-        var expected = model.Blocks[0].Forward(x_BTD, context);
-        var actual = model.Blocks[0].Advance(x_BTD.clone(), context);
-        Assert.InRange((actual - expected).norm().item<float>() / expected.norm().item<float>(), 0, 1e-6);
+        var block = model.Blocks[0];
+        using var expectedState = block.Mixer.CreateState(2);
+        using var actualState = block.Mixer.CreateState(2);
+        foreach (int offset in new[] { 0, 70 })
+        {
+            var x_BTD = randn(2, 70, config.HiddenSize);
+            using var context = new SequenceContext(2, 70, CPU, offset: offset);
+            var expected = block.Forward(x_BTD, context, expectedState);
+            var stream = x_BTD.clone();
+            var actual = block.Advance(stream, context, actualState);
+            Assert.InRange((actual - expected).norm().item<float>() / expected.norm().item<float>(), 0, 1e-6);
+            Assert.Equal(adapted?.Contains("mlp", StringComparison.Ordinal) != true, TensorMemory.DataPointer(stream) == TensorMemory.DataPointer(actual));
+        }
     }
 }

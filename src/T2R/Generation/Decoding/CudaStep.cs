@@ -12,9 +12,6 @@ namespace T2R.Generation.Decoding;
 /// </summary>
 internal sealed class CudaStep : IDisposable
 {
-    // What makes of silu(o) o w, before it is divided by its root mean square, numbers that fp16 holds well: values are of the size 0.01 to 100.
-    private const float MixedScale = 16;
-
     private readonly List<Tensor> _memory = [];
     private readonly int _mostSequences; // of a launch
     private readonly DecodeArguments.EmbedArguments _embed;
@@ -43,17 +40,17 @@ internal sealed class CudaStep : IDisposable
             var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
             var gated = Take([most, config.IntermediateSize], dtype);
             Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
-            var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon, Scale = 1 };
+            var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-            float firstScale = FirstScale(model.Weights[WeightLayout.Embedding], MixerNorm(0));
-            _embed = new DecodeArguments.EmbedArguments
-            {
-                Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]),
-                Rows = hidden,
-                Stream = StreamTo(Scaled(MixerNorm(0), firstScale)),
-            };
+            // Before each block, and the last.
+            var embedding = model.Weights[WeightLayout.Embedding];
+            (Tensor Weight, float Scale)[] norms =
+            [
+                Scaled(NormBefore(0), NormScale.OfFirst(NormBefore(0), embedding)), .. Enumerable.Range(1, config.Layers).Select(i => OfStream(NormBefore(i))),
+            ];
+            _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(embedding), Rows = hidden, Stream = StreamTo(norms[0]) };
             _layers = [.. mixers.Select(LayerOf)];
-            _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
+            _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = After(norms[^1]), Outputs = CudaUnits.Address(Logits) };
 
             Tensor Take(long[] shape, ScalarType dtype)
             {
@@ -62,10 +59,17 @@ internal sealed class CudaStep : IDisposable
                 return taken;
             }
 
-            Tensor Scaled(Tensor norm, float scale) => Take(norm.shape, norm.dtype).copy_(norm).mul_(scale);
+            Tensor NormBefore(int layer) => model.Weights[layer < config.Layers ? WeightLayout.OfBlock(layer, "mixer_norm") : WeightLayout.Norm];
+
+            (Tensor Weight, float Scale) OfStream(Tensor norm) => Scaled(norm, NormScale.Of(norm));
+
+            (Tensor Weight, float Scale) Scaled(Tensor norm, float scale) => (Take(norm.shape, norm.dtype).copy_(norm).mul_(scale), scale);
+
+            DecodeArguments.Squares After((Tensor Weight, float Scale) norm) => ofStream with { Scale = 1 / norm.Scale };
 
             Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
             {
+                var (outputNorm, mlpNorm) = (Scaled(OfBlock("mixer.g_norm"), NormScale.OfMixed), OfStream(OfBlock("mlp_norm")));
                 var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
                 var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
                 var step = new DecodeArguments.SlotStepArguments
@@ -73,7 +77,7 @@ internal sealed class CudaStep : IDisposable
                     Products = CudaUnits.Address(products),
                     Keys = CudaUnits.Address(keys),
                     Values = CudaUnits.Address(values),
-                    Norm = CudaUnits.Address(Scaled(OfBlock("mixer.g_norm"), MixedScale)),
+                    Norm = CudaUnits.Address(outputNorm.Weight),
                     Normed = CudaUnits.Address(mixed),
                     Squares = CudaUnits.Address(mixedSquares),
                     Heads = mixer.KeyValueHeads,
@@ -85,17 +89,17 @@ internal sealed class CudaStep : IDisposable
                     Count = mixer.Heads,
                     Size = mixer.QuerySize,
                     Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
-                    Scale = 1 / MixedScale,
+                    Scale = 1 / outputNorm.Scale,
                 };
                 return new Layer(
                     KernelsOf(model, mixer),
                     keys,
                     values,
-                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = i == 0 ? ofStream with { Scale = 1 / firstScale } : ofStream, Outputs = CudaUnits.Address(products) },
+                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = After(norms[i]), Outputs = CudaUnits.Address(products) },
                     step,
-                    Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
-                    Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
-                    Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(i + 1 < config.Layers ? MixerNorm(i + 1) : model.Weights[WeightLayout.Norm]) });
+                    Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(mlpNorm) },
+                    Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = After(mlpNorm), Gated = CudaUnits.Address(gated) },
+                    Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(norms[i + 1]) });
 
                 Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
 
@@ -114,10 +118,8 @@ internal sealed class CudaStep : IDisposable
                 }
             }
 
-            Tensor MixerNorm(int layer) => model.Weights[WeightLayout.OfBlock(layer, "mixer_norm")];
-
-            DecodeArguments.Stream StreamTo(Tensor norm) =>
-                new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
+            DecodeArguments.Stream StreamTo((Tensor Weight, float Scale) norm) =>
+                new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm.Weight), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
         }
         catch
         {
@@ -165,16 +167,6 @@ internal sealed class CudaStep : IDisposable
 
     /// <inheritdoc />
     public void Dispose() => _memory.ForEach(t => t.Dispose());
-
-    // A power of two. What enters the first layer is an embedding's row times a norm's weight, both of them often some thousandths: too small for fp16, which holds nothing
-    // below 6e-8. All that follows is larger.
-    private static float FirstScale(Tensor embedding, Tensor norm)
-    {
-        using var scope = NewDisposeScope();
-        var some = embedding.slice(0, 0, embedding.shape[0], Math.Max(1, embedding.shape[0] / 1024)).to(ScalarType.Float32);
-        double size = Math.Sqrt(some.square().mean().item<float>() * (double)norm.square().mean().item<float>());
-        return (float)Math.Pow(2, Math.Clamp(Math.Round(-Math.Log2(size)), 0, 24));
-    }
 
     // Of all products but the head's, which may have any number of rows.
     private static IEnumerable<(int Rows, int Depth)> Shapes(ModelConfig config)

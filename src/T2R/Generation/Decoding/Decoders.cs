@@ -8,8 +8,8 @@ namespace T2R.Generation.Decoding;
 public static class Decoders
 {
     /// <summary>
-    /// The type to load a model in that is to be decoded in another: fp16 for bf16 where a card's kernels take both. Weights of bf16 are exact in fp16 unless they are below 6e-5, where they
-    /// are off by 3e-8 at most; what is computed between them then has three bits more, and logits of tokens one by one and of a whole text agree to 1e-3 of the largest instead of 1e-2.
+    /// The type to load a model in that is to be decoded in another: fp16 for bf16 on a card, where there are kernels of its shape, and those take both. A bf16 between 6e-5 and 65504 is exact in fp16, and
+    /// a smaller one is off by 3e-8 at most; what is computed between weights then has three bits more, and logits of tokens one by one and of a whole text agree to 1e-3 of the largest instead of 1e-2.
     /// </summary>
     /// <param name="config">The model.</param>
     /// <param name="device">Where it will be.</param>

@@ -10,7 +10,7 @@ struct AskShared
 };
 
 // A head's factors [Tokens, SLOTS], times exp(A).
-__device__ __forceinline__ void load_factors(b16* tile, const b16* from, long long stride, const float* scales, const int* documents, int count)
+__device__ __forceinline__ void load_factors(bf16* tile, const bf16* from, long long stride, const float* scales, const int* documents, int count)
 {
     for (int i = threadIdx.x; i < Tokens * (SLOTS / 8); i += Threads)
     {
@@ -33,8 +33,8 @@ __device__ __forceinline__ void load_factors(b16* tile, const b16* from, long lo
 // Of keys or of values: x and factors are those of the chunk's first token and first head.
 template <int D>
 __device__ __forceinline__ void ask_part(
-    b16* tile, b16* factorTile, const float* scales, const int* documents, int count, int groups, const b16* x, long long stride, bool isMapped,
-    const b16* factors, long long factorStride, b16* to)
+    bf16* tile, bf16* factorTile, const float* scales, const int* documents, int count, int groups, const bf16* x, long long stride, bool isMapped,
+    const bf16* factors, long long factorStride, bf16* to)
 {
     Gathered<D> gathered;
     for (int group = 0; group < groups; group++)
@@ -52,8 +52,8 @@ __device__ __forceinline__ void ask_part(
 // One part after the other: four blocks with one sum each hide more of the loads than two with both.
 extern "C" __global__ void __launch_bounds__(Threads) gsa_ask(const Arguments a)
 {
-    b16* tile = (b16*)shared;
-    b16* factors = tile + Tokens * larger(KEYS, VALUES);
+    bf16* tile = (bf16*)shared;
+    bf16* factors = tile + Tokens * larger(KEYS, VALUES);
     float* parts = (float*)(factors + Tokens * SLOTS);
     float* anchors = parts + Threads;
     float* scales = anchors + (RowTiles + 1) * SLOTS;
@@ -74,7 +74,7 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_ask(const Arguments a)
 
     int queryHeads = a.heads * a.groups, head = place.head * a.groups;
     long long row = place.row * queryHeads + head, stride = (long long)queryHeads * SLOTS;
-    b16* to = a.dStates + place.state() * State;
+    bf16* to = a.dStates + place.state() * State;
     ask_part<KEYS>(tile, factors, scales, documents, place.count, a.groups, a.q + place.row * a.qStride + head * KEYS, a.qStride, MAPS, a.z + row * SLOTS, stride, to);
     ask_part<VALUES>(
         tile, factors, scales, documents, place.count, a.groups, a.dOutput + row * VALUES, (long long)queryHeads * VALUES, false, a.p + row * SLOTS, stride, to + SLOTS * KEYS);

@@ -33,9 +33,9 @@ struct Column
 
     // From the state after the chunk: its gradient is a tile [SLOTS, D], y the chunk's keys or values. Counted in S of the last tile.
     template <int D>
-    __device__ __forceinline__ void begin(const b16* gradient, const b16* y, const b16* writes, const Rows& rows, int lastDocument, float* columnSums)
+    __device__ __forceinline__ void begin(const bf16* gradient, const bf16* y, const bf16* writes, const Rows& rows, int lastDocument, float* columnSums)
     {
-        const b16* written = writes + write_rows_before(RowTiles - 1) * SLOTS;
+        const bf16* written = writes + write_rows_before(RowTiles - 1) * SLOTS;
         float above = rows.document == lastDocument ? 1.0f : 0.0f, below = rows.documentBelow == lastDocument ? 1.0f : 0.0f;
         clear(sum);
         clear(write);
@@ -119,9 +119,9 @@ struct Column
 
     // The rows of one row tile and some heads.
     template <int D>
-    __device__ __forceinline__ void add(const b16* x, const b16* factors, int heads, const b16* y, const b16* writes, const Rows& rows, int rowTile)
+    __device__ __forceinline__ void add(const bf16* x, const bf16* factors, int heads, const bf16* y, const bf16* writes, const Rows& rows, int rowTile)
     {
-        const b16* written = writes + write_rows_before(rowTile) * SLOTS;
+        const bf16* written = writes + write_rows_before(rowTile) * SLOTS;
         for (int head = 0; head < heads; head++)
         {
             int row = head * RowTile;
@@ -171,7 +171,7 @@ struct Column
 
     // dk or dv; to and raw are those of the chunk's first token.
     template <int D>
-    __device__ __forceinline__ void store(b16* to, long long stride, const b16* raw, long long rawStride, const Rows& rows, int count) const
+    __device__ __forceinline__ void store(bf16* to, long long stride, const bf16* raw, long long rawStride, const Rows& rows, int count) const
     {
         int c = (threadIdx.x & 3) * 8;
 #pragma unroll

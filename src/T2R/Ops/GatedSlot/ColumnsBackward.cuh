@@ -9,13 +9,13 @@ struct Columns
     static constexpr int Heads = FixedBytes + stage_bytes(4) <= MOST_SHARED ? 4 : FixedBytes + stage_bytes(2) <= MOST_SHARED ? 2 : 1; // query heads at a time
     static constexpr int StageBytes = stage_bytes(Heads), Bytes = FixedBytes + StageBytes;
 
-    b16 *keys, *values, *writes, *stage;
+    bf16 *keys, *values, *writes, *stage;
     float *parts, *anchors, *steps, *stateSums, *columnSums; // steps: exp(A_{i+1} - A_i), and for the last tile exp(G_end - A_i)
     int* documents;
 
     __device__ __forceinline__ Columns(unsigned char* shared)
     {
-        keys = (b16*)shared;
+        keys = (bf16*)shared;
         values = keys + Tokens * KEYS;
         writes = values + Tokens * VALUES;
         stage = writes + WriteRows * SLOTS;
@@ -30,7 +30,7 @@ struct Columns
 
 // The gradient of the state after the chunk, times what is left at its end of what was there at the last tile's middle; and its product with the state before.
 template <int D>
-__device__ __forceinline__ float stage_state(b16* tile, const b16* gradient, const b16* state, const float* step, int slot)
+__device__ __forceinline__ float stage_state(bf16* tile, const bf16* gradient, const bf16* state, const float* step, int slot)
 {
     float sum = 0.0f;
     for (int u = threadIdx.x & 31; u < D / 8; u += 32)
@@ -49,7 +49,7 @@ __device__ __forceinline__ float stage_state(b16* tile, const b16* gradient, con
 
 // Rows of one row tile and up to four heads: 16 tokens of the first head, 16 of the second, ...
 template <int D>
-__device__ __forceinline__ void stage_rows(b16* tile, const b16* from, long long stride, int headStride, int heads, int first, int count, bool isMapped)
+__device__ __forceinline__ void stage_rows(bf16* tile, const bf16* from, long long stride, int headStride, int heads, int first, int count, bool isMapped)
 {
     for (int i = threadIdx.x; i < heads * RowTile * (D / 8); i += Threads)
     {
@@ -86,8 +86,8 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
     }
 
     __syncthreads();
-    const b16* gradient = a.dStates + place.state() * State;
-    const b16* state = a.states + place.state() * State;
+    const bf16* gradient = a.dStates + place.state() * State;
+    const bf16* state = a.states + place.state() * State;
     for (int slot = warp; slot < SLOTS; slot += Warps)
     {
         const float* step = c.steps + (RowTiles - 1) * SLOTS;
@@ -110,17 +110,17 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
     // Warps of the same number modulo four share a scheduler: one of them has early tokens, which more rows read, the other late ones.
     bool isKey = warp < RowTiles;
     Rows rows(isKey ? warp : Warps - 1 - warp, c.documents);
-    const b16* y = isKey ? c.keys : c.values;
+    const bf16* y = isKey ? c.keys : c.values;
     Column column;
     with_depth(isKey, [&](auto d)
     {
         column.begin<d.Value>(isKey ? c.stage : c.stage + SLOTS * KEYS, y, c.writes, rows, c.documents[Tokens - 1], c.columnSums + warp * SLOTS);
     });
 
-    b16* queries = c.stage;
-    b16* outputs = queries + Columns::Heads * RowTile * KEYS;
-    b16* z = outputs + Columns::Heads * RowTile * VALUES;
-    b16* p = z + Columns::Heads * RowTile * SLOTS;
+    bf16* queries = c.stage;
+    bf16* outputs = queries + Columns::Heads * RowTile * KEYS;
+    bf16* z = outputs + Columns::Heads * RowTile * VALUES;
+    bf16* p = z + Columns::Heads * RowTile * SLOTS;
     int queryHeads = a.heads * a.groups;
     for (int tile = RowTiles - 1; tile >= 0; tile--)
     {
@@ -151,8 +151,8 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
     with_depth(isKey, [&](auto d)
     {
         constexpr int D = d.Value;
-        b16* to = isKey ? a.dk + place.row * a.dkStride : a.dv + place.row * a.dvStride;
-        const b16* raw = isKey ? a.k + place.row * a.kStride : a.v + place.row * a.vStride;
+        bf16* to = isKey ? a.dk + place.row * a.dkStride : a.dv + place.row * a.dvStride;
+        const bf16* raw = isKey ? a.k + place.row * a.kStride : a.v + place.row * a.vStride;
         column.store<D>(to + place.head * D, isKey ? a.dkStride : a.dvStride, raw + place.head * D, isKey ? a.kStride : a.vStride, rows, place.count);
     });
 
@@ -197,8 +197,8 @@ extern "C" __global__ void __launch_bounds__(Threads, Columns::Bytes <= TwoBlock
             long long at = gates.index(a, place, token, a.dGateStride);
             if constexpr (MAPS)
             {
-                float f = widen(((const b16*)a.gate)[gates.index(a, place, token, a.gateStride)]);
-                ((b16*)a.dGate)[at] = round_b16(a.rate * sigmoid(-f) * (dg - (1.0f - gates.write[i]) * ds[i]));
+                float f = widen(((const bf16*)a.gate)[gates.index(a, place, token, a.gateStride)]);
+                ((bf16*)a.dGate)[at] = round_bf16(a.rate * sigmoid(-f) * (dg - (1.0f - gates.write[i]) * ds[i]));
             }
             else
             {

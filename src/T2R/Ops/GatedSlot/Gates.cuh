@@ -92,7 +92,7 @@ __device__ __forceinline__ void write_anchors(float* anchors, const Gates& gates
 __device__ __forceinline__ constexpr int write_rows_before(int tile) { return RowTile * tile * (tile + 1) / 2; }
 
 // S of every row tile. Needs the anchors.
-__device__ __forceinline__ void fill_writes(b16* writes, const Gates& gates, const float* anchors)
+__device__ __forceinline__ void fill_writes(bf16* writes, const Gates& gates, const float* anchors)
 {
 #pragma unroll
     for (int i = 0; i < PartTokens; i++)
@@ -104,7 +104,7 @@ __device__ __forceinline__ void fill_writes(b16* writes, const Gates& gates, con
             if (tile >= token / RowTile)
             {
                 float s = gates.write[i] * fast_exp(anchors[tile * SLOTS + gates.slot] - gates.sum[i]);
-                writes[Tile<SLOTS>::at(write_rows_before(tile) + token, gates.slot)] = round_b16(s);
+                writes[Tile<SLOTS>::at(write_rows_before(tile) + token, gates.slot)] = round_bf16(s);
             }
         }
     }

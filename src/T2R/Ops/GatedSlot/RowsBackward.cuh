@@ -3,13 +3,13 @@
 constexpr int FactorTiles = SLOTS % 32 == 0 ? 4 : 2; // 8-column tiles of a row's factors that are stored together
 
 // Those tiles, group i of a row tile's factors [16, SLOTS], to memory: interleaved where they can be.
-__device__ __forceinline__ void store_factors(b16* to, const float (&x)[FactorTiles][4], int i, long long stride, int token, int count)
+__device__ __forceinline__ void store_factors(bf16* to, const float (&x)[FactorTiles][4], int i, long long stride, int token, int count)
 {
     int c = threadIdx.x & 3;
 #pragma unroll
     for (int h = 0; h < 2; h++)
     {
-        b16* row = to + (token + 8 * h) * stride;
+        bf16* row = to + (token + 8 * h) * stride;
         if (token + 8 * h < count)
         {
             if constexpr (FactorTiles == 4)
@@ -87,8 +87,8 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
                     for (int e = 0; e < 4; e++)
                     {
                         float p = z[tileOf][e], dp = toSum[tileOf][e], logit = __logf(fmaxf(p, 1.2e-38f)) + logSum[e / 2];
-                        scaled[n][e] = widen(round_b16(p * decay[e]));
-                        scaledZ[n][e] = z[tileOf][e] = widen(round_b16(p * (dp - dot[e / 2]) * decay[e]));
+                        scaled[n][e] = widen(round_bf16(p * decay[e]));
+                        scaledZ[n][e] = z[tileOf][e] = widen(round_bf16(p * (dp - dot[e / 2]) * decay[e]));
                         toSum[tileOf][e] = __fdividef(logit * z[tileOf][e] + scaled[n][e] * dp, decay[e]);
                     }
                 }
@@ -126,8 +126,8 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
 
         if (isWork)
         {
-            b16* to = a.dq + (place.row + rows.token) * a.dqStride + head * KEYS + (lane & 3) * 8;
-            const b16* raw = a.q + (place.row + rows.token) * a.qStride + head * KEYS + (lane & 3) * 8;
+            bf16* to = a.dq + (place.row + rows.token) * a.dqStride + head * KEYS + (lane & 3) * 8;
+            const bf16* raw = a.q + (place.row + rows.token) * a.qStride + head * KEYS + (lane & 3) * 8;
             chunk.spread<KEYS>(z, chunk.keys, chunk.stateKeys, rows, [&](int i, const float (&up)[8], const float (&down)[8])
             {
                 if (rows.token < place.count)
