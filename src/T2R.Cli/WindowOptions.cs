@@ -92,7 +92,7 @@ internal sealed class WindowOptions(bool required)
         }
 
         ICorpus corpus = CorpusReader.Open([path]);
-        SentencePieceTokenizer? tokenizer = folder?.OpenTokenizer();
+        TextTokenizer? tokenizer = folder?.OpenTokenizer();
         return () => TokenStream.Build(corpus, tokenizer!, begin, progress, cancellation: stop);
     }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using T2R.Data;
+using T2R.Tokenization;
 using T2R.Training;
 
 namespace T2R.Recipes;
@@ -14,7 +15,7 @@ internal sealed record RunText(TokenStream Train, TokenStream HeldOut)
     public static RunText Prepare(RecipePlan plan, string folder, IProgress<StageProgress>? progress, CancellationToken cancellation)
     {
         var split = plan.Validation is { } validation ? new HeldOutSplit(plan.Train, validation) : HeldOutSplit.Of(plan.Train, plan.Recipe.Data.HeldOut);
-        string tokenizerHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(Path.Combine(plan.TokenizerFolderPath, "tokenizer.model"))));
+        string tokenizerHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerFolder.FileIn(plan.TokenizerFolderPath))));
         var began = RunCheckpoint.NewestState(folder)?.Corpus;
         return new RunText(Ids(split.Train, "train.ids", RefuseAnother), Ids(split.Validation, "held-out.ids"));
 
