@@ -91,7 +91,7 @@ async function generate() {
   const prompt = $("prompt").value;
   const chart = new Chart();
   const began = performance.now();
-  let tokens = 0, first = null, watching = true;
+  let tokens = 0, first = null, last = null, unseen = "", painting = null, state = model.state_bytes ?? null, watching = true;
   running = new AbortController();
   $("hint").hidden = true;
   $("given").textContent = prompt;
@@ -100,16 +100,36 @@ async function generate() {
   $("tokens").textContent = "0";
   $("speed").textContent = $("first").textContent = "–";
 
+  // Tokens come faster than a page is laid out: what has come is shown some times a second.
+  const paint = () => {
+    painting = null;
+    const atEnd = $("text").scrollHeight - $("text").scrollTop - $("text").clientHeight < 40;
+    $("new").append(unseen);
+    unseen = "";
+    if (atEnd) {
+      $("text").scrollTop = $("text").scrollHeight;
+    }
+    $("tokens").textContent = number.format(tokens);
+    if (first !== null) {
+      $("first").textContent = `${Math.round(first - began)} ms`;
+      $("speed").textContent = tokens > 1 ? number.format(Math.round((tokens - 1) / (last - first) * 1000)) : "–";
+    }
+  };
+
+  const plot = () => {
+    if (state !== null && first !== null) {
+      const cache = model.cache_bytes_per_token * tokens;
+      $("state").textContent = bytes(state);
+      $("cache").textContent = bytes(cache);
+      chart.add(tokens, state, cache);
+    }
+  };
+
   const watch = (async () => {
     while (watching) {
-      const state = await measureState().catch(() => null);
-      if (state !== null && first !== null) {
-        const cache = model.cache_bytes_per_token * tokens;
-        $("state").textContent = bytes(state);
-        $("cache").textContent = bytes(cache);
-        chart.add(tokens, state, cache);
-      }
-      await new Promise(done => setTimeout(done, 250));
+      state = await measureState().catch(() => null) ?? state;
+      plot();
+      await new Promise(done => setTimeout(done, 100));
     }
   })();
 
@@ -127,23 +147,19 @@ async function generate() {
         tokens = event.usage.completion_tokens;
       }
       for (const choice of event.choices.filter(c => c.text)) {
-        first ??= performance.now();
+        last = performance.now();
+        first ??= last;
         tokens++;
-        const atEnd = $("text").scrollHeight - $("text").scrollTop - $("text").clientHeight < 40;
-        $("new").append(choice.text);
-        if (atEnd) {
-          $("text").scrollTop = $("text").scrollHeight;
-        }
+        unseen += choice.text;
       }
-      $("tokens").textContent = number.format(tokens);
-      if (first !== null) {
-        $("first").textContent = `${Math.round(first - began)} ms`;
-        $("speed").textContent = tokens > 1 ? number.format(Math.round((tokens - 1) / (performance.now() - first) * 1000)) : "–";
-      }
+      painting ??= setTimeout(paint, 50);
     }
   } finally {
     watching = false;
+    clearTimeout(painting);
+    paint();
     await watch;
+    plot();
   }
 }
 
