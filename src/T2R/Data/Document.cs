@@ -3,8 +3,4 @@ namespace T2R.Data;
 /// <summary>One text that a model reads from beginning to end; its neighbours in a corpus have nothing to do with it.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="Id">Where it comes from, for messages: a file, a file and line, a type's name.</param>
-public sealed record Document(string Text, string Id)
-{
-    /// <summary>How many bytes of the corpus' files (compressed, if they are) had been read when this document was complete; for progress.</summary>
-    public long SourceBytesRead { get; init; }
-}
+public sealed record Document(string Text, string Id);

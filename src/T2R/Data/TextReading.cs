@@ -7,11 +7,14 @@ internal static class TextReading
 {
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    public static IEnumerable<Document> Documents(Stream stream, string path)
+    /// <summary>Reads the file, unless it is behind.</summary>
+    public static IEnumerable<FileBatch> Batches(SourceStream stream, string path, long from)
     {
-        using var bytes = new MemoryStream();
-        stream.CopyTo(bytes);
-        yield return new Document(Decode(bytes.GetBuffer().AsSpan(0, (int)bytes.Length), path, firstLine: 1), path);
+        if (from == 0)
+        {
+            ReadOnlyMemory<byte> bytes = ReadAll(stream, path);
+            yield return new FileBatch(1, stream.FileBytesRead, bytes.Length, Enumerable.Repeat(0, 1).Select(_ => CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1))));
+        }
     }
 
     /// <summary>Decodes UTF-8; drops a byte order mark at the beginning.</summary>
@@ -28,5 +31,26 @@ internal static class TextReading
             long line = firstLine + text[..e.Index].Count((byte)'\n');
             throw new UserErrorException($"{path}, line {line}: the byte 0x{text[e.Index]:X2} is not valid UTF-8; convert the file to UTF-8.", e);
         }
+        catch (OutOfMemoryException e)
+        {
+            throw new UserErrorException($"{path}: one document of {bytes.Length} bytes is too long to be held; cut it into several files, or lines of JSON.", e);
+        }
+    }
+
+    private static ReadOnlyMemory<byte> ReadAll(Stream stream, string path)
+    {
+        using var bytes = new MemoryStream();
+        byte[] buffer = new byte[1 << 16];
+        for (int read = stream.Read(buffer, 0, buffer.Length); read > 0; read = stream.Read(buffer, 0, buffer.Length))
+        {
+            if (bytes.Length + read > Array.MaxLength)
+            {
+                throw new UserErrorException($"{path}: one document of more than {Array.MaxLength} bytes is too long to be held; cut it into several files, or lines of JSON.");
+            }
+
+            bytes.Write(buffer, 0, read);
+        }
+
+        return bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
     }
 }
