@@ -1,5 +1,5 @@
-using System.Text;
 using Parquet;
+using Parquet.Meta;
 using Parquet.Schema;
 
 namespace T2R.Data;
@@ -27,6 +27,7 @@ internal static class ParquetRows
                 long end = before + rows.RowCount;
                 if (end > from)
                 {
+                    RefuseFrontCoding(rows, field, group, path);
                     foreach (FileBatch batch in Batches(rows, field, group, path, before, from))
                     {
                         yield return batch with { FileBytesRead = (long)((double)batch.NextRecord / all * file.Length) };
@@ -65,6 +66,15 @@ internal static class ParquetRows
         return found is DataField { IsArray: false } field && (IsText(field) || IsBytes(field))
             ? field
             : throw new UserErrorException($"{path}: the column \"{column}\" holds {(found is DataField d ? d.ClrType.Name : $"a {found.GetType().Name}")}, expected strings; name the field that holds the text.");
+    }
+
+    // Parquet.Net 6.1.0 reads other text from it than was written, without a word.
+    private static void RefuseFrontCoding(ParquetRowGroupReader rows, DataField field, int group, string path)
+    {
+        if (rows.GetMetadata(field)?.MetaData?.Encodings.Contains(Encoding.DELTA_BYTE_ARRAY) == true)
+        {
+            throw new UserErrorException($"{path}, row group {group}: the column \"{field.Name}\" is encoded as DELTA_BYTE_ARRAY, which cannot be read; write the file anew with another encoding, such as PLAIN.");
+        }
     }
 
     private static IEnumerable<FileBatch> Batches(ParquetRowGroupReader rows, DataField field, int group, string path, long before, long from)
@@ -121,7 +131,7 @@ internal static class ParquetRows
 
         byte[]?[] bytes = new byte[]?[rows.RowCount];
         rows.ReadAsync(field, bytes.AsMemory()!).AsTask().GetAwaiter().GetResult();
-        var strict = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+        var strict = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
         return [.. bytes.Select(b => b is null ? null : strict.GetString(b))];
     }
 

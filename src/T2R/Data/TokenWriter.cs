@@ -10,7 +10,7 @@ namespace T2R.Data;
 internal sealed class TokenWriter
 {
     // Of a part: each costs two flushes to the disk, and that many must be made again after a kill.
-    private const int PartIds = 1 << 23;
+    private const int PartIds = 1 << 22;
 
     private readonly SafeFileHandle _file;
     private readonly byte[] _buffer = new byte[1 << 20];

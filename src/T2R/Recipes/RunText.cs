@@ -21,11 +21,19 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
         {
             foreach (var corpus in plan.Train)
             {
-                Open(plan.Validation is null ? HeldOutSplit.Of(corpus, data.HeldOut).Train : corpus, data.DamagedLimit);
+                Open(plan.Validation is null ? HeldOutSplit.Of(corpus, data.HeldOut).Train : corpus, data.DamagedLimit, Warn);
             }
 
-            // Its own reading of all sources meets what is damaged in each of them.
-            Open(plan.Validation ?? HeldOutSplit.Of(All(plan), data.HeldOut).Validation, data.DamagedLimit * (plan.Validation is null ? plan.Train.Count : 1));
+            if (plan.Validation is { } validation)
+            {
+                Open(validation, data.DamagedLimit, Warn);
+            }
+            else
+            {
+                // Meets what is damaged in all sources, which has been told of.
+                Open(HeldOutSplit.Of(All(plan), data.HeldOut).Validation, data.DamagedLimit * plan.Train.Count, null);
+            }
+
             var text = new RunText(new TokenMixture([.. data.Train.Select((source, i) => (opened[i], source.Weight))]), opened[^1]);
             if (RunCheckpoint.NewestState(folder)?.Corpus is { } began && OptionChanges.OfText(began, CorpusMark.Of(text.Train), folder) is { } change)
             {
@@ -44,11 +52,13 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
 
         string At(string name) => Path.Combine(folder, "tokens", name);
 
-        void Open(ICorpus corpus, long damagedLimit) => opened.Add(TokenCache.Open(
+        void Warn(string sentence) => watch.Observers?.ToList().ForEach(o => o.Warned(sentence));
+
+        void Open(ICorpus corpus, long damagedLimit, Action<string>? warn) => opened.Add(TokenCache.Open(
             paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Tokenizer.BeginningOfSentenceId!.Value, new TokenizingOptions
             {
                 DamagedLimit = damagedLimit,
-                Warn = sentence => watch.Observers?.ToList().ForEach(o => o.Warned(sentence)),
+                Warn = warn,
                 Progress = watch.Progress,
                 Cancellation = cancellation,
             }));

@@ -93,6 +93,17 @@ public sealed class CorpusFormatTests : IDisposable
         Assert.Contains("decompress it first", Fails(() => CorpusReader.Open([_folder["b.parquet.gz"]])));
     }
 
+    [Fact]
+    public void An_encoding_that_is_read_wrongly_is_refused()
+    {
+        // Two rows, written by Apache Arrow 25.
+        const string FrontCoded =
+            "UEFSMRUAFUgVSCwVBBUOFQYVBgAAAgAAAAQBgAEEAgAIAAAAAIABBAIOBwAAAAB0aGUgYmF0aGF0GRwWCBVqFgAAGRYcABUEGSw1ABgGc2NoZW1hFQIAFQwlAhgEdGV4dCUATBwAAAAWBBkcGRwm"
+            + "ABwVDBklBg4ZGAR0ZXh0FQAWBBZqFmomCEkcFQAVDhUCADwWHBkGGSYABAAAFnIVGgAWahYEJggWagAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjUuMC4xGRwcAAAAjAAAAFBBUjE=";
+        File.WriteAllBytes(_folder["a.parquet"], Convert.FromBase64String(FrontCoded));
+        Assert.Contains("row group 0: the column \"text\" is encoded as DELTA_BYTE_ARRAY", Fails(() => CorpusReader.Open([_folder["a.parquet"]])));
+    }
+
     [Theory]
     [InlineData(".gz")]
     [InlineData(".zst")]
