@@ -11,6 +11,7 @@ namespace T2R.Cli;
 internal sealed class WindowOptions(bool required)
 {
     private readonly Option<string?> _data = new("--data") { Description = "Text: .txt, .md, .jsonl, with .gz or .zst if compressed, .parquet; or token ids: .u16.", Required = required, HelpName = "FILE" };
+    private readonly Option<string> _field = new("--field") { Description = "Field of .jsonl, or column of .parquet, that holds the text.", DefaultValueFactory = _ => "text", HelpName = "NAME" };
     private readonly Option<int?> _windows = new("--windows") { Description = "How many windows from the beginning; without it all.", HelpName = "N" };
     private readonly Option<int> _windowLength = new("--window-length") { Description = "Tokens in a window; each predicts one less.", DefaultValueFactory = _ => 1024, HelpName = "T" };
     private readonly Option<int> _batchSize = new("--batch-size") { Description = "Windows computed side by side.", DefaultValueFactory = _ => 8, HelpName = "B" };
@@ -18,7 +19,7 @@ internal sealed class WindowOptions(bool required)
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_data, .. OfWindows])
+        foreach (Option option in (Option[])[_data, _field, .. OfWindows])
         {
             verb.Options.Add(option);
         }
@@ -48,7 +49,7 @@ internal sealed class WindowOptions(bool required)
         AtLeast(parsed.GetValue(_windows) ?? 1, 1, _windows.Name, problems);
         AtLeast(parsed.GetValue(_windowLength), 2, _windowLength.Name, problems);
         AtLeast(parsed.GetValue(_batchSize), 1, _batchSize.Name, problems);
-        if (Path(parsed) is not { } path || problems.Try(() => Reader(path, folder, progress, stop)) is not { } read)
+        if (Path(parsed) is not { } path || problems.Try(() => Reader(path, parsed.GetRequiredValue(_field), folder, progress, stop)) is not { } read)
         {
             return null;
         }
@@ -82,7 +83,7 @@ internal sealed class WindowOptions(bool required)
         }
     }
 
-    private static Func<TokenStream> Reader(string path, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
+    private static Func<TokenStream> Reader(string path, string field, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
     {
         int begin = folder?.Config.BosTokenId ?? 0;
         if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
@@ -91,7 +92,7 @@ internal sealed class WindowOptions(bool required)
             return () => ids;
         }
 
-        ICorpus corpus = CorpusReader.Open([path]);
+        ICorpus corpus = CorpusReader.Open([path], field: field);
         SentencePieceTokenizer? tokenizer = folder?.OpenTokenizer();
         return () => TokenStream.Build(corpus, tokenizer!, begin, new TokenizingOptions { Progress = progress, Cancellation = stop });
     }
