@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.ML.Tokenizers;
+using T2R.Tokenization;
 using SentencePieceTokenizer = T2R.Tokenization.SentencePieceTokenizer;
 
 namespace T2R.Data;
@@ -15,6 +16,10 @@ internal sealed class BatchEncoder(Tokenizer tokenizer, int beginId, int threads
     private const long MostBytes = 128 << 20;
 
     private readonly ConcurrentBag<List<int>> _spare = [];
+    private readonly Lazy<PartEncoder> _parts = new(() => new PartEncoder(((SentencePieceTokenizer)tokenizer).Model));
+
+    /// <summary>Where long texts can be cut; null when the tokenizer must have them whole.</summary>
+    public TextCut? Cut => tokenizer is SentencePieceTokenizer pieces && PartEncoder.Suited(pieces.Model) ? text => _parts.Value.LastCut(text) : null;
 
     /// <summary>Encodes.</summary>
     /// <param name="batches">Read on the caller's thread, some batches ahead of what is given back.</param>
@@ -70,8 +75,7 @@ internal sealed class BatchEncoder(Tokenizer tokenizer, int beginId, int threads
             cancellation.ThrowIfCancellationRequested();
             if (record.Document is { } document)
             {
-                ids.Add(beginId);
-                Append(document.Text, ids);
+                Append(document, ids);
             }
             else
             {
@@ -82,15 +86,24 @@ internal sealed class BatchEncoder(Tokenizer tokenizer, int beginId, int threads
         return new EncodedBatch(batch.End, batch.SourceBytesRead, ids, damages ?? []);
     }
 
-    private void Append(string text, List<int> ids)
+    private void Append(Document document, List<int> ids)
     {
-        if (tokenizer is SentencePieceTokenizer pieces)
+        if (document.Part is null or { IsFirst: true })
         {
-            pieces.AppendIds(text, ids);
+            ids.Add(beginId);
+        }
+
+        if (document.Part is { } part)
+        {
+            _parts.Value.AppendIds(document.Text, part.IsFirst, ids);
+        }
+        else if (tokenizer is SentencePieceTokenizer pieces)
+        {
+            pieces.AppendIds(document.Text, ids);
         }
         else
         {
-            ids.AddRange(tokenizer.EncodeToIds(text));
+            ids.AddRange(tokenizer.EncodeToIds(document.Text));
         }
     }
 

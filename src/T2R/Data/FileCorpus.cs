@@ -34,7 +34,7 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
         return _fingerprint;
     }
 
-    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default)
+    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
     {
         // Reference packs repeat each other's files and types; a text seen once teaches nothing the second time.
         var seen = new HashSet<TextHash>();
@@ -50,7 +50,7 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
                 CorpusFormat.Xmldoc when seenFiles.Add(Convert.ToHexString(FileHash.Of(path))) => OnceEach(Reading(path, stream => XmlBatches(stream, path)), seen),
                 CorpusFormat.Xmldoc => [],
                 _ when isBehind => [],
-                CorpusFormat.Text => Reading(path, stream => TextReading.Batches(stream, path, start)),
+                CorpusFormat.Text => Reading(path, stream => TextReading.Batches(stream, path, start, cut)),
                 CorpusFormat.Jsonl => Reading(path, stream => JsonLines.Batches(stream, path, file.Field, start)),
                 _ => ParquetRows.Batches(path, file.Field, start),
             };
@@ -85,5 +85,5 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
     private static IEnumerable<FileBatch> OnceEach(IEnumerable<FileBatch> batches, HashSet<TextHash> seen) =>
         batches.Select(b => b with { Records = [.. b.Records.Where(r => !IsBlank(r) && seen.Add(TextHash.Of(r.Document!.Text)))] });
 
-    private static bool IsBlank(CorpusRecord record) => record.Document is { } document && string.IsNullOrWhiteSpace(document.Text);
+    private static bool IsBlank(CorpusRecord record) => record.Document is { Part: null } document && string.IsNullOrWhiteSpace(document.Text);
 }

@@ -16,9 +16,10 @@ public interface ICorpus
 
     /// <summary>Reads the documents, batch after batch.</summary>
     /// <param name="from">Where to begin: the <see cref="DocumentBatch.End"/> of a batch of an earlier reading.</param>
+    /// <param name="cut">Where long texts can be cut, which then come in parts; null when each document is to be whole.</param>
     /// <returns>A stream: only the batch at hand is in memory.</returns>
     /// <exception cref="UserErrorException">A file cannot be read on; names the file. A single damaged record is no such case, but is among the records.</exception>
-    IEnumerable<DocumentBatch> Batches(CorpusPosition from = default);
+    IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null);
 
     /// <summary>Reads the documents, one after another.</summary>
     /// <exception cref="UserErrorException">A record is damaged; names the file and the line.</exception>

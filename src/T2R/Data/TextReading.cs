@@ -5,16 +5,42 @@ namespace T2R.Data;
 /// <summary>Plain text: the file is the document.</summary>
 internal static class TextReading
 {
-    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    /// <summary>What may stand at a file's beginning and is no text.</summary>
+    public const char ByteOrderMark = '\uFEFF';
 
-    /// <summary>Reads the file, unless it is behind.</summary>
-    public static IEnumerable<FileBatch> Batches(SourceStream stream, string path, long from)
+    /// <summary>UTF-8 that throws where bytes are none.</summary>
+    public static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>A longer file is read in parts where it can be.</summary>
+    private const int LongBytes = 1 << 22;
+
+    /// <summary>Reads the file.</summary>
+    /// <param name="stream">The file's bytes, from its beginning.</param>
+    /// <param name="path">Its name.</param>
+    /// <param name="from">How many bytes to pass over: all, or up to where a part began.</param>
+    /// <param name="cut">Where a long text can be cut; null when it must stay whole.</param>
+    public static IEnumerable<FileBatch> Batches(SourceStream stream, string path, long from, TextCut? cut)
     {
-        if (from == 0)
+        using var read = new MemoryStream();
+        byte[] piece = new byte[1 << 16];
+        for (int count = stream.Read(piece, 0, piece.Length); count > 0; count = stream.Read(piece, 0, piece.Length))
         {
-            ReadOnlyMemory<byte> bytes = ReadAll(stream, path);
-            yield return new FileBatch(1, stream.FileBytesRead, bytes.Length, Enumerable.Repeat(0, 1).Select(_ => CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1))));
+            if (read.Length > Array.MaxLength - count)
+            {
+                throw TooLong(path, null);
+            }
+
+            read.Write(piece, 0, count);
+            if (cut is not null && read.Length > LongBytes)
+            {
+                return new LongText(path, cut).Batches(from);
+            }
         }
+
+        ReadOnlyMemory<byte> bytes = read.GetBuffer().AsMemory(0, (int)read.Length);
+        return from < bytes.Length
+            ? [new FileBatch(bytes.Length, stream.FileBytesRead, bytes.Length, Enumerable.Repeat(0, 1).Select(_ => CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1))))]
+            : [];
     }
 
     /// <summary>Decodes UTF-8; drops a byte order mark at the beginning.</summary>
@@ -28,29 +54,20 @@ internal static class TextReading
         }
         catch (DecoderFallbackException e)
         {
-            long line = firstLine + text[..e.Index].Count((byte)'\n');
-            throw new UserErrorException($"{path}, line {line}: the byte 0x{text[e.Index]:X2} is not valid UTF-8; convert the file to UTF-8.", e);
+            throw new UserErrorException(NotUtf8(path, firstLine + text[..e.Index].Count((byte)'\n'), text[e.Index]), e);
         }
         catch (OutOfMemoryException e)
         {
-            throw new UserErrorException($"{path}: one document of {bytes.Length} bytes is too long to be held; cut it into several files, or lines of JSON.", e);
+            throw TooLong(path, e);
         }
     }
 
-    private static ReadOnlyMemory<byte> ReadAll(Stream stream, string path)
+    /// <summary>What is wrong with a byte.</summary>
+    public static string NotUtf8(string path, long line, byte found) => $"{path}, line {line}: the byte 0x{found:X2} is not valid UTF-8; convert the file to UTF-8.";
+
+    private static UserErrorException TooLong(string path, Exception? cause)
     {
-        using var bytes = new MemoryStream();
-        byte[] buffer = new byte[1 << 16];
-        for (int read = stream.Read(buffer, 0, buffer.Length); read > 0; read = stream.Read(buffer, 0, buffer.Length))
-        {
-            if (bytes.Length + read > Array.MaxLength)
-            {
-                throw new UserErrorException($"{path}: one document of more than {Array.MaxLength} bytes is too long to be held; cut it into several files, or lines of JSON.");
-            }
-
-            bytes.Write(buffer, 0, read);
-        }
-
-        return bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        string sentence = $"{path}: one document is too long to be held in memory; cut it into several files, or lines of JSON.";
+        return cause is null ? new UserErrorException(sentence) : new UserErrorException(sentence, cause);
     }
 }

@@ -38,7 +38,7 @@ internal static class TokenFile
     {
         try
         {
-            foreach (EncodedBatch batch in encoder.Run(corpus.Batches(writer.Header.Position), work.Cancellation))
+            foreach (EncodedBatch batch in encoder.Run(corpus.Batches(writer.Header.Position, encoder.Cut), work.Cancellation))
             {
                 PassOver(batch.Damages, writer.Header.Damaged, work);
                 writer.Append(batch);
