@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML.Tokenizers;
 using Microsoft.Win32.SafeHandles;
+using T2R.Checkpoints;
 using T2R.Interop;
 
 namespace T2R.Data;
@@ -39,10 +40,29 @@ public static class TokenCache
         Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
         using (SafeFileHandle file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
         {
-            TokenFile.Fill(file, path, key, corpus, tokenizer, beginId, work);
+            Fill(file);
         }
 
         return TryOpen(part, key, work) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
+
+        void Fill(SafeFileHandle file)
+        {
+            try
+            {
+                TokenFile.Fill(file, key, corpus, tokenizer, beginId, work);
+            }
+            catch (IOException e) when (DiskFull.Means(e))
+            {
+                throw new IOException($"The disk is full: {path} could not be written. What was tokenized is kept; free some space, and the same command goes on from there.", e);
+            }
+            finally
+            {
+                if (TokenFileHeader.Read(file) is null or { Count: 0 })
+                {
+                    File.Delete(part);
+                }
+            }
+        }
     }
 
     /// <summary>Puts a file that <see cref="Open"/> made under its own name, over what lay there; does nothing if that was the right one.</summary>

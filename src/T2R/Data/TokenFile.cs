@@ -1,6 +1,5 @@
 using Microsoft.ML.Tokenizers;
 using Microsoft.Win32.SafeHandles;
-using T2R.Checkpoints;
 
 namespace T2R.Data;
 
@@ -9,7 +8,6 @@ internal static class TokenFile
 {
     /// <summary>Tokenizes a corpus into a file, going on with what it holds.</summary>
     /// <param name="file">Open for reading and writing; complete when this returns.</param>
-    /// <param name="name">What it is called, for messages.</param>
     /// <param name="key">The SHA-256 of everything the ids depend on.</param>
     /// <param name="corpus">The documents.</param>
     /// <param name="tokenizer">As for <see cref="BatchEncoder"/>.</param>
@@ -17,20 +15,13 @@ internal static class TokenFile
     /// <param name="work">How.</param>
     /// <exception cref="UserErrorException">A source file cannot be read, more records are damaged than may be, or the corpus holds no document.</exception>
     /// <exception cref="IOException">The disk is full or fails.</exception>
-    public static void Fill(SafeFileHandle file, string name, byte[] key, ICorpus corpus, Tokenizer tokenizer, int beginId, TokenizingOptions work)
+    public static void Fill(SafeFileHandle file, byte[] key, ICorpus corpus, Tokenizer tokenizer, int beginId, TokenizingOptions work)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(beginId);
-        try
+        var writer = new TokenWriter(file, new TokenFileHeader(key, sizeof(ushort), beginId, 0, 0, default, IsComplete: false), found => found.Damaged <= work.DamagedLimit);
+        if (!writer.Header.IsComplete)
         {
-            var writer = new TokenWriter(file, new TokenFileHeader(key, sizeof(ushort), beginId, 0, 0, default, IsComplete: false), found => found.Damaged <= work.DamagedLimit);
-            if (!writer.Header.IsComplete)
-            {
-                Fill(writer, corpus, new BatchEncoder(tokenizer, beginId, work.Threads ?? Environment.ProcessorCount), work);
-            }
-        }
-        catch (IOException e) when (DiskFull.Means(e))
-        {
-            throw new IOException($"The disk is full: {name} could not be written. What was tokenized is kept; free some space, and the same command goes on from there.", e);
+            Fill(writer, corpus, new BatchEncoder(tokenizer, beginId, work.Threads ?? Environment.ProcessorCount), work);
         }
     }
 

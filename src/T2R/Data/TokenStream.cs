@@ -93,7 +93,7 @@ public sealed class TokenStream : IDisposable
         {
             // Without a name the system removes it whenever this process ends, and however.
             File.Delete(path);
-            TokenFile.Fill(file, path, new byte[32], corpus, tokenizer, beginId, work ?? new TokenizingOptions());
+            DiskFull.Explain(path, () => TokenFile.Fill(file, new byte[32], corpus, tokenizer, beginId, work ?? new TokenizingOptions()));
             TokenFileHeader header = TokenFileHeader.Read(file)!;
             return new TokenStream(file, corpus.Name, TokenFileHeader.Bytes, header.BytesPerId, header.Count, beginId);
         }

@@ -40,7 +40,7 @@ public sealed record DataSection
             HeldOut = yaml.Number("held_out", 0, 1e-6, 0.5),
             Format = format,
             Field = field,
-            DamagedLimit = yaml.Whole("damaged_limit", 0),
+            DamagedLimit = yaml.Count("damaged_limit", 0, least: 0),
             WindowLength = yaml.Count("window_length", least: 2),
             Seed = (ulong)yaml.Whole("seed", 0),
         };

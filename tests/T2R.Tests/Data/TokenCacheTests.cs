@@ -105,6 +105,15 @@ public sealed class TokenCacheTests : IDisposable
     }
 
     [Fact]
+    public void A_corpus_of_which_nothing_can_be_made_leaves_nothing()
+    {
+        Assert.Contains("no document", Assert.Throws<UserErrorException>(() => Load(new ListCorpus(), _tokenizer)).Message);
+        File.WriteAllText(_folder["a.jsonl"], "no JSON");
+        Assert.Contains("a.jsonl, line 1", Assert.Throws<UserErrorException>(() => Load(CorpusReader.Open([_folder["a.jsonl"]]), _tokenizer)).Message);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder["run"]));
+    }
+
+    [Fact]
     public void A_file_that_is_cut_off_while_it_is_read_is_an_error()
     {
         using TokenStream stream = Load(new ListCorpus("one", "two"), _tokenizer);
