@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Security.Cryptography;
 
 namespace T2R.Data;
@@ -11,12 +12,19 @@ internal static class FileHash
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        byte[] piece = new byte[PieceBytes];
-        for (int count = file.Read(piece); count > 0; count = file.Read(piece))
+        byte[] piece = ArrayPool<byte>.Shared.Rent(PieceBytes);
+        try
         {
-            cancellation.ThrowIfCancellationRequested();
-            hash.AppendData(piece.AsSpan(0, count));
-            read?.Invoke(count);
+            for (int count = file.Read(piece); count > 0; count = file.Read(piece))
+            {
+                cancellation.ThrowIfCancellationRequested();
+                hash.AppendData(piece.AsSpan(0, count));
+                read?.Invoke(count);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(piece);
         }
 
         return hash.GetHashAndReset();

@@ -6,11 +6,13 @@ namespace T2R.Data;
 /// <summary>A file of a corpus without its compression; says which file is damaged when the compression is.</summary>
 internal sealed class SourceStream : Stream
 {
+    private readonly string _path;
     private readonly FileStream _file;
     private readonly Stream _plain;
 
     public SourceStream(string path)
     {
+        _path = path;
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         _plain = Compression.Of(path).Undo(_file);
     }
@@ -40,12 +42,12 @@ internal sealed class SourceStream : Stream
         }
         catch (Exception e) when (e is EndOfStreamException || (e is SharpZipBaseException && e.Message.Contains("EOF", StringComparison.Ordinal)))
         {
-            throw new UserErrorException($"{_file.Name} is cut off: its {Kind} data ends in the middle; fetch the file again.", e);
+            throw new UserErrorException($"{_path} is cut off: its {Kind} data ends in the middle; fetch the file again.", e);
         }
         catch (Exception e) when (e is ZstdException or SharpZipBaseException)
         {
             throw new UserErrorException(
-                $"{_file.Name} is not valid {Kind} ({e.Message}); fetch the file again, or drop {Compression.Of(_file.Name).Extension} from its name if it is not compressed.", e);
+                $"{_path} is not valid {Kind} ({e.Message}); fetch the file again, or drop {Compression.Of(_path).Extension} from its name if it is not compressed.", e);
         }
     }
 
@@ -66,5 +68,5 @@ internal sealed class SourceStream : Stream
         base.Dispose(disposing);
     }
 
-    private string Kind => Compression.Of(_file.Name).Name;
+    private string Kind => Compression.Of(_path).Name;
 }

@@ -39,7 +39,7 @@ internal static class TextReading
 
         ReadOnlyMemory<byte> bytes = read.GetBuffer().AsMemory(0, (int)read.Length);
         return from < bytes.Length
-            ? [new FileBatch(bytes.Length, stream.FileBytesRead, bytes.Length, Enumerable.Repeat(0, 1).Select(_ => CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1))))]
+            ? [new FileBatch(bytes.Length, stream.FileBytesRead, bytes.Length, Record(bytes, path))]
             : [];
     }
 
@@ -64,6 +64,11 @@ internal static class TextReading
 
     /// <summary>What is wrong with a byte.</summary>
     public static string NotUtf8(string path, long line, byte found) => $"{path}, line {line}: the byte 0x{found:X2} is not valid UTF-8; convert the file to UTF-8.";
+
+    private static IEnumerable<CorpusRecord> Record(ReadOnlyMemory<byte> bytes, string path)
+    {
+        yield return CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1));
+    }
 
     private static UserErrorException TooLong(string path, Exception? cause)
     {

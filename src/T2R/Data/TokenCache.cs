@@ -31,7 +31,7 @@ public static class TokenCache
         work ??= new TokenizingOptions();
         byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint(work.Progress, work.Cancellation)}\n{tokenizerHash}\n{beginId}"));
         string part = PartOf(path);
-        if (TryOpen(path, key, work) is { } kept)
+        if (TryOpen(path, key, work.DamagedLimit, work.Warn) is { } kept)
         {
             File.Delete(part);
             return kept;
@@ -43,7 +43,7 @@ public static class TokenCache
             Fill(file);
         }
 
-        return TryOpen(part, key, work) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
+        return TryOpen(part, key, work.DamagedLimit, warn: null) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
 
         void Fill(SafeFileHandle file)
         {
@@ -82,7 +82,7 @@ public static class TokenCache
 
     private static string PartOf(string path) => path + ".part";
 
-    private static TokenStream? TryOpen(string path, byte[] key, TokenizingOptions work)
+    private static TokenStream? TryOpen(string path, byte[] key, long damagedLimit, Action<string>? warn)
     {
         if (!File.Exists(path))
         {
@@ -90,7 +90,7 @@ public static class TokenCache
         }
 
         SafeFileHandle file = File.OpenHandle(path);
-        if (TokenFileHeader.Read(file) is not { IsComplete: true } header || !header.Key.AsSpan().SequenceEqual(key) || header.Damaged > work.DamagedLimit)
+        if (TokenFileHeader.Read(file) is not { IsComplete: true } header || !header.Key.AsSpan().SequenceEqual(key) || header.Damaged > damagedLimit)
         {
             file.Dispose();
             return null;
@@ -98,7 +98,7 @@ public static class TokenCache
 
         if (header.Damaged > 0)
         {
-            work.Warn?.Invoke($"{path} holds the text without {header.Damaged} damaged records, which were passed over when it was made.");
+            warn?.Invoke($"{path} holds the text without its damaged records ({header.Damaged}), which were passed over when it was made.");
         }
 
         return new TokenStream(file, path, TokenFileHeader.Bytes, header.BytesPerId, header.Count, header.BeginId);

@@ -44,7 +44,7 @@ public sealed class DamagedRecordTests : IDisposable
         Open(3, _ => { }).Dispose();
         var warnings = new List<string>();
         Open(5, warnings.Add).Dispose();
-        Assert.Contains("without 3 damaged records", Assert.Single(warnings));
+        Assert.Contains("without its damaged records (3)", Assert.Single(warnings));
         Assert.Contains("line 2", Assert.Throws<UserErrorException>(() => Open(0, _ => { })).Message);
         Open(3, _ => { }).Dispose();
     }
