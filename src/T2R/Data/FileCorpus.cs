@@ -9,6 +9,7 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
     // Raise it when a reader starts to yield other documents from the same bytes: token files made before are then made again.
     private const string ReadersVersion = "t2r-readers-2";
 
+    private readonly (long Bytes, DateTime Written)[] _hashed = new (long, DateTime)[files.Count];
     private string? _fingerprint;
 
     public string Name => name;
@@ -22,8 +23,9 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
             hash.AppendData(Encoding.UTF8.GetBytes($"{ReadersVersion}\n"));
             long done = 0;
-            foreach (CorpusFile file in files)
+            foreach ((int i, CorpusFile file) in files.Index())
             {
+                _hashed[i] = Stamp(file);
                 hash.AppendData(FileHash.Of(file.Path, read => progress?.Report(new StageProgress("hashing the text", done += read, SourceBytes, "bytes")), cancellation));
                 hash.AppendData(Encoding.UTF8.GetBytes($"{file.Format}\n{Compression.Of(file.Path).Name}\n{file.Field}\n"));
             }
@@ -62,7 +64,19 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
                 }
             }
 
+            RefuseChanged(i);
             before += file.Bytes;
+        }
+    }
+
+    private static (long Bytes, DateTime Written) Stamp(CorpusFile file) => (new FileInfo(file.Path).Length, File.GetLastWriteTimeUtc(file.Path));
+
+    // What was read since it was hashed would be kept under the hash of something else.
+    private void RefuseChanged(int file)
+    {
+        if (_fingerprint is not null && Stamp(files[file]) != _hashed[file])
+        {
+            throw new TextChangedException(files[file].Path);
         }
     }
 

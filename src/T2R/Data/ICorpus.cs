@@ -19,6 +19,7 @@ public interface ICorpus
     /// <param name="cut">Where long texts can be cut, which then come in parts; null when each document is to be whole.</param>
     /// <returns>A stream: only the batch at hand is in memory.</returns>
     /// <exception cref="UserErrorException">A file cannot be read on; names the file. A single damaged record is no such case, but is among the records.</exception>
+    /// <exception cref="IOException">A file was changed since <see cref="Fingerprint"/> read it, or the disk fails.</exception>
     IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null);
 
     /// <summary>Reads the documents, one after another.</summary>

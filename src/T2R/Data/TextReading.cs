@@ -70,9 +70,6 @@ internal static class TextReading
         yield return CorpusRecord.Of(path, () => Decode(bytes.Span, path, firstLine: 1));
     }
 
-    private static UserErrorException TooLong(string path, Exception? cause)
-    {
-        string sentence = $"{path}: one document is too long to be held in memory; cut it into several files, or lines of JSON.";
-        return cause is null ? new UserErrorException(sentence) : new UserErrorException(sentence, cause);
-    }
+    private static UserErrorException TooLong(string path, Exception? cause) =>
+        new($"{path}: one document is too long to be held in memory; cut it into several files, or lines of JSON.", cause);
 }

@@ -55,6 +55,11 @@ public static class TokenCache
             {
                 throw new IOException($"The disk is full: {path} could not be written. What was tokenized is kept; free some space, and the same command goes on from there.", e);
             }
+            catch (TextChangedException)
+            {
+                File.Delete(part);
+                throw;
+            }
             finally
             {
                 if (TokenFileHeader.Read(file) is null or { Count: 0 })

@@ -102,6 +102,10 @@ public sealed class TokenCacheTests : IDisposable
             Assert.Equal(built, Ids(Load(new ListCorpus(texts), _tokenizer)));
             File.Delete(_folder["run/tokens.bin"]);
         }
+
+        // Killed behind the ids of a part, before the header told of them.
+        File.WriteAllBytes(_folder["run/tokens.bin.part"], [.. part, .. Enumerable.Repeat((byte)7, 5000)]);
+        Assert.Equal(built, Ids(Load(new ListCorpus(texts), _tokenizer)));
     }
 
     [Fact]
@@ -110,6 +114,17 @@ public sealed class TokenCacheTests : IDisposable
         Assert.Contains("no document", Assert.Throws<UserErrorException>(() => Load(new ListCorpus(), _tokenizer)).Message);
         File.WriteAllText(_folder["a.jsonl"], "no JSON");
         Assert.Contains("a.jsonl, line 1", Assert.Throws<UserErrorException>(() => Load(CorpusReader.Open([_folder["a.jsonl"]]), _tokenizer)).Message);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder["run"]));
+    }
+
+    [Fact]
+    public void A_text_that_changes_between_its_hash_and_its_reading_is_refused()
+    {
+        File.WriteAllText(_folder["a.txt"], "one");
+        ICorpus corpus = CorpusReader.Open([_folder["a.txt"]]);
+        _ = corpus.Fingerprint(cancellation: TestContext.Current.CancellationToken);
+        File.AppendAllText(_folder["a.txt"], " and more");
+        Assert.Contains("a.txt was changed while it was read", Assert.ThrowsAny<IOException>(() => Load(corpus, _tokenizer)).Message);
         Assert.Empty(Directory.GetFileSystemEntries(_folder["run"]));
     }
 
