@@ -26,13 +26,16 @@ public sealed record ServedModel(string Name, string Fingerprint, Engine Engine,
     /// <summary>Ids are below this: the model may have rows that the tokenizer has no pieces for.</summary>
     internal int Vocabulary => Math.Min(Engine.Config.VocabularySize, Tokenizer.VocabularySize);
 
+    /// <summary>Bytes of state that one sequence needs, however long; null if the model is not recurrent.</summary>
+    public long? StateBytes => Engine.Config.IsRecurrent ? StateSize.Bytes(Engine.Config, 0, CacheElementBytes) : null;
+
     /// <summary>What clients are told of it.</summary>
     internal ModelEntry Entry => new(
         Name,
         "model",
         Created,
         "t2r",
-        Engine.Config.IsRecurrent ? StateSize.Bytes(Engine.Config, 0, CacheElementBytes) : null,
+        StateBytes,
         Engine.Config.Mixers.Sum(m => 2L * m.KeyValueSize * CacheElementBytes));
 
     /// <summary>Passes if a client means this model.</summary>

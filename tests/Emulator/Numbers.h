@@ -8,11 +8,11 @@ unsigned char shared[SharedBytes];
 using std::vector;
 static std::mt19937 rng(1);
 static double normal() { return std::normal_distribution<double>()(rng); }
-static vector<bf16> halves(size_t n, double scale = 1) { vector<bf16> x(n); for (auto& y : x) y = round_bf16((float)(normal() * scale)); return x; }
+static vector<b16> halves(size_t n, double scale = 1) { vector<b16> x(n); for (auto& y : x) y = round_b16((float)(normal() * scale)); return x; }
 static vector<float> floats(size_t n, double scale = 1) { vector<float> x(n); for (auto& y : x) y = (float)(normal() * scale); return x; }
 template <class T> static vector<T> nan_of(size_t n) { vector<T> x(n); memset(x.data(), 0xFF, n * sizeof(T)); return x; }
 static double value(float x) { return x; }
-static double value(bf16 x) { return widen(x); }
+static double value(b16 x) { return widen(x); }
 static bool failed;
 
 template <class T>

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Benchmarks;
 
-/// <summary>How far a decoder's logits, token by token, are from the chunk form's of the same text, and both from fp32's: the largest difference over the largest logit.</summary>
+/// <summary>How far a decoder's logits, token by token, are from the chunk form's of the same text, and both from float64's: the largest difference over the largest logit.</summary>
 internal static class AgreementMeasure
 {
     /// <summary>Compares.</summary>
@@ -34,7 +34,7 @@ internal static class AgreementMeasure
         double Off(Tensor a, Tensor b) => (a - b).abs().max().item<double>() / largest;
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{decoder.GetType().Name}, {dtype} on {device}, {ids.Length} tokens: steps against chunks {Off(steps_TV, chunk_TV):e2}, steps against fp64 {Off(steps_TV, exact_TV):e2}, chunks against fp64 {Off(chunk_TV, exact_TV):e2} of the largest logit, {largest:F2}"));
+            $"{decoder.GetType().Name}, {model.HeadWeight.dtype} on {device}, {ids.Length} tokens: steps against chunks {Off(steps_TV, chunk_TV):e2}, steps against fp64 {Off(steps_TV, exact_TV):e2}, chunks against fp64 {Off(chunk_TV, exact_TV):e2} of the largest logit, {largest:F2}"));
     }
 
     private static Tensor All(CausalLM model, int[] ids)
@@ -46,6 +46,6 @@ internal static class AgreementMeasure
     private static CausalLM Load(string path, Device device, ScalarType dtype)
     {
         using var folder = ModelFolder.Open(path);
-        return folder.Load(device, dtype);
+        return folder.Load(device, Decoders.LoadIn(folder.Config, device, dtype));
     }
 }

@@ -24,6 +24,9 @@ switch (args)
     case ["loading", var folder]:
         LoadingMeasure.Run(folder);
         break;
+    case ["reading", .. var folders]:
+        ReadingMeasure.Run(folders is [var only] ? only : null);
+        break;
     case ["saving", var config, var folder]:
         SavingMeasure.Run(config, folder);
         break;
@@ -36,6 +39,8 @@ switch (args)
     case ["windows", var stream, var length]:
         WindowsMeasure.Run(stream, int.Parse(length, System.Globalization.CultureInfo.InvariantCulture));
         break;
+    case ["fuzz", var inputs, var seed]:
+        return FuzzFiles.Run(long.Parse(inputs, System.Globalization.CultureInfo.InvariantCulture), int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture));
     case ["optimizers"]:
         OptimizerMeasure.Run();
         break;

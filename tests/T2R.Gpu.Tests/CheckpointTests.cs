@@ -37,7 +37,7 @@ public class CheckpointTests
                 Assert.False(checkpoint.Holds("head.weight"));
                 Assert.All(model.Weights.All.Where(w => w.Spec.Name != "head.weight"), w =>
                 {
-                    using var stored = checkpoint.View(w.Spec.Name);
+                    using var stored = checkpoint.Read(w.Spec.Name);
                     using var held = w.Tensor.cpu();
                     Assert.True(TensorMemory.Bytes(held).SequenceEqual(TensorMemory.Bytes(stored)), w.Spec.Name);
                 });
@@ -88,7 +88,7 @@ public class CheckpointTests
             Assert.All(stage.Optimizer.State, s =>
             {
                 using var held = s.Tensor.cpu();
-                using var view = stored.View(s.Name);
+                using var view = stored.Read(s.Name);
                 Assert.True(TensorMemory.Bytes(held).SequenceEqual(TensorMemory.Bytes(view)), s.Name);
             });
             Assert.Contains(stage.Optimizer.State, s => s.Tensor.count_nonzero().item<long>() > 0);

@@ -13,7 +13,7 @@ namespace T2R.Gpu.Tests;
 /// </summary>
 public class GatedSlotTests
 {
-    private const double Bar = 5e-3, GateBar = 8e-3;
+    private const double Bar = 5e-3, GateBar = 8e-3, HalfBar = 8e-4;
     private const double Normalizer = 8;
 
     // B, T, Hkv, H / Hkv, K, V, M.
@@ -76,6 +76,47 @@ public class GatedSlotTests
         foreach (var (name, a, b) in new[] { "o", "dq", "dk", "dv", "df" }.Zip(actual, expected))
         {
             Check(name, a, b, GateBar);
+        }
+    }
+
+    [Theory(Skip = "no CUDA device", SkipUnless = nameof(Gpu.Present), SkipType = typeof(Gpu))]
+    [InlineData(1, 1)]
+    [InlineData(63, 5)]
+    [InlineData(65, 20)]
+    [InlineData(1000, 1)]
+    public void In_fp16_it_is_nearer_to_the_reference(int length, double gate)
+    {
+        using var scope = NewDisposeScope();
+        var s = new Shape(2, length, 2, 4, 128, 128, 64);
+        var x = Inputs(s, gate, hasStates: true, hasDocuments: true);
+        Tensor Half(Tensor t) => t.to(ScalarType.Float16);
+        Tensor[] raw = [Half(x[0]!), Half(x[1]!), Half(x[2]!), Half(randn([s.Batch, s.Length, s.KeyValueHeads, s.Slots]) * gate)];
+        Poison();
+        using var mode = inference_mode();
+        var first = new GatedSlotState(x[6]!, x[7]!);
+        Compare("operator", On(CUDA, t => t, GatedSlotForm.Chunk), On(CPU, Wide, GatedSlotForm.Reference));
+        Compare("maps", Maps(CUDA, t => t, GatedSlotForm.Chunk), Maps(CPU, Wide, GatedSlotForm.Reference));
+
+        (Tensor, GatedSlotState) On(Device device, Func<Tensor, Tensor> cast, GatedSlotForm form)
+        {
+            Tensor There(Tensor t) => cast(t).to(device);
+            return GatedSlotOperator.Apply(
+                form, There(raw[0]), There(raw[1]), There(raw[2]), There(x[3]!), There(x[4]!), new(There(first.Keys), There(first.Values)), x[10]!.to(device));
+        }
+
+        (Tensor, GatedSlotState) Maps(Device device, Func<Tensor, Tensor> cast, GatedSlotForm form)
+        {
+            Tensor There(Tensor t) => cast(t).to(device);
+            return GatedSlotMaps.Apply(
+                form, There(raw[0]), There(raw[1]), There(raw[2]), There(raw[3]), Normalizer, new(There(first.Keys), There(first.Values)), x[10]!.to(device));
+        }
+
+        void Compare(string name, (Tensor Output, GatedSlotState Final) actual, (Tensor Output, GatedSlotState Final) expected)
+        {
+            Assert.Equal(ScalarType.Float16, actual.Output.dtype);
+            Check($"{name}: o", actual.Output, expected.Output, HalfBar);
+            Check($"{name}: keys", actual.Final.Keys, expected.Final.Keys, HalfBar);
+            Check($"{name}: values", actual.Final.Values, expected.Final.Values, HalfBar);
         }
     }
 

@@ -1,7 +1,7 @@
+using T2R.Checkpoints;
 using T2R.Conversion;
 using T2R.Mixers;
 using T2R.Models;
-using T2R.Tokenization;
 
 namespace T2R.Cli.Inspect;
 
@@ -13,6 +13,8 @@ internal sealed record FolderReport
     public required string Path { get; init; }
 
     public required string Format { get; init; }
+
+    public required string Architecture { get; init; }
 
     public required int Layers { get; init; }
 
@@ -46,6 +48,12 @@ internal sealed record FolderReport
 
     public required int? Window { get; init; }
 
+    public required string? Rotary { get; init; }
+
+    public required GenerationSettings Generation { get; init; }
+
+    public required string Use { get; init; }
+
     public required IReadOnlyDictionary<int, long> StateBytes { get; init; }
 
     public required string Convert { get; init; }
@@ -54,11 +62,13 @@ internal sealed record FolderReport
     {
         var config = folder.Config;
         var mixer = config.Mixers[0];
+        var tokenizer = TokenizerOf(folder);
         int cacheElement = DtypeName.Bytes(folder.Dtype);
         return new FolderReport
         {
             Path = folder.Path,
             Format = folder.Format.Name,
+            Architecture = ConfigJson.Open(System.IO.Path.Combine(folder.Path, "config.json"), new Problems()).Texts("architectures") is [var first, ..] ? first : "not named",
             Layers = config.Layers,
             LayerKinds = Kinds(config),
             HiddenSize = config.HiddenSize,
@@ -70,11 +80,14 @@ internal sealed record FolderReport
             Parameters = WeightLayout.Of(config).GroupBy(Part).ToDictionary(g => g.Key, g => g.Sum(s => s.Count)),
             Dtypes = [.. folder.Tensors.Values.Select(t => t.Dtype).Distinct().Select(d => d == config.Quantization?.CodeDtype ? config.Quantization.Name : DtypeName.Of(d))],
             WeightBytes = folder.TotalBytes,
-            WeightFiles = [.. Directory.EnumerateFiles(folder.Path, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order(StringComparer.Ordinal)],
-            Tokenizer = TokenizerOf(folder.Path),
+            WeightFiles = [.. folder.WeightFiles.Select(f => System.IO.Path.GetFileName(f))],
+            Tokenizer = tokenizer.Description,
             Fingerprint = folder.Fingerprint(),
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
-            Window = config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault()?.SlidingWindow,
+            Window = Softmax(config)?.SlidingWindow,
+            Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
+            Generation = GenerationSettings.Of(folder.Path, [config.EosTokenId]),
+            Use = WhatItIsFor(folder, tokenizer.Opens),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
         };
@@ -89,26 +102,49 @@ internal sealed record FolderReport
             : $"gated slot attention, {slots.Slots} slots; softmax attention in {string.Join(", ", softmax)}";
     }
 
+    private static SoftmaxAttentionConfig? Softmax(ModelConfig config) => config.Mixers.OfType<SoftmaxAttentionConfig>().FirstOrDefault();
+
+    private static string RotaryOf(SoftmaxAttentionConfig softmax) => softmax.RopeScaling switch
+    {
+        LinearRopeScaling linear => $"theta {softmax.RopeTheta:N0}, scaled linearly by {linear.Factor}",
+        Llama3RopeScaling llama => $"theta {softmax.RopeTheta:N0}, scaled as in Llama 3.1 by {llama.Factor} from {llama.OriginalPositions:N0} positions",
+        _ => $"theta {softmax.RopeTheta:N0}",
+    };
+
     private static string Part(WeightSpec spec) => spec.Name switch
     {
         WeightLayout.Embedding => "embedding",
         WeightLayout.Head => "head",
-        _ when spec.Name.Contains(".mixer.", StringComparison.Ordinal) => "mixers",
-        _ when spec.Name.Contains(".mlp.", StringComparison.Ordinal) => "mlps",
-        _ => "norms",
+        _ when spec.IsNorm => "norms",
+        _ when spec.Name.Contains(".mixer.", StringComparison.Ordinal) => "attention",
+        _ => "mlp",
     };
 
-    private static string TokenizerOf(string path)
+    private static (string Description, bool Opens) TokenizerOf(ModelFolder folder)
     {
         try
         {
-            TokenizerFolder.Open(path);
-            return "tokenizer.model (SentencePiece)";
+            int pieces = folder.OpenTokenizer().VocabularySize, padding = folder.Config.VocabularySize - pieces;
+            return ($"tokenizer.model (SentencePiece), {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", true);
         }
         catch (UserErrorException e)
         {
-            return $"none that T2R reads: {e.Message}";
+            return ($"none that T2R reads: {e.Message}", false);
         }
+    }
+
+    private static string WhatItIsFor(ModelFolder folder, bool hasTokenizer)
+    {
+        string[] withText = ["generate", "serve", "eval", "train"];
+        if (folder.Config.Quantization is not null)
+        {
+            withText = withText[..^1];
+        }
+
+        bool recurrent = folder.Config.Mixers.Any(m => m is GatedSlotAttentionConfig);
+        string[] without = !recurrent ? ["convert", "logits"]
+            : folder.Config.Quantization is null && QuantizedModel.WhyNot(folder.Config) is null ? ["quantize", "logits"] : ["logits"];
+        return hasTokenizer ? string.Join(", ", withText.Concat(without)) : $"{string.Join(", ", without)}; {string.Join(", ", withText)} need a tokenizer";
     }
 
     private static string WhatConvertDoes(ModelFolder folder)

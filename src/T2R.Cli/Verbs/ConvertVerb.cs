@@ -53,7 +53,7 @@ internal static class ConvertVerb
             string target = parsed.GetValue(output)!;
             problems.Try(() => FolderWriter.CheckTarget(target, parsed.GetValue(force), parsed.GetValue(source)));
             problems.ThrowIfAny();
-            foreach (string warning in folder!.Warnings)
+            foreach (string warning in plan!.Warnings)
             {
                 Screen.Warn(warning);
             }

@@ -44,6 +44,10 @@ internal static class ExportVerb
             }
 
             Screen.Print($"{exported.Checkpoint}, step {trained.Done:N0} of {trained.Planned:N0}, lies in {target} as a model's folder.");
+            if (quantization is not null && exported.HasFigure)
+            {
+                Screen.Print($"The model card's perplexity is from before the rounding to {quantization}. To have both: export without --quantize, then `t2r quantize MODEL --to {quantization} --data FILE --out DIR`.");
+            }
         });
         return verb;
     }

@@ -56,7 +56,7 @@ internal static class LogitsVerb
     {
         using var scope = NewDisposeScope();
         using SafeTensorsFile file = SafeTensorsFile.Open(path);
-        Tensor ids = file.View(IdsName);
+        Tensor ids = file.Read(IdsName);
         string shape = $"[{string.Join(", ", ids.shape)}]";
         var problems = new Problems();
         if (!is_integral(ids.dtype) || ids.dtype == ScalarType.Bool)

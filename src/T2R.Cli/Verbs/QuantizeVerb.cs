@@ -43,7 +43,7 @@ internal static class QuantizeVerb
             problems.ThrowIfAny();
             PackedWindows? windows = read is null ? null : text.Cut(parsed, read());
             Perplexity? plain = Measure(null), quantized = Measure(format);
-            Exporter.Export(folder!.Config, folder.View, target, new ExportOptions
+            Exporter.Export(folder!.Config, folder.Read, target, new ExportOptions
             {
                 Dtype = folder.Dtype,
                 Quantization = format,

@@ -101,6 +101,11 @@ internal static class ServeVerb
 
         await using HttpServer server = await HttpServer.StartAsync(model, options, logs.Factory, stop);
         logs.Note("serving {Model:l} at {Address:l}, {Slots} sequences at once", model.Name, server.Address.ToString(), model.Engine.Slots);
+        if (model.StateBytes is { } each && options.MaxSessions > 0)
+        {
+            logs.Note("up to {Sessions} sessions keep their state, {Each:l} each: {All:l}", options.MaxSessions, Quantity.Bytes(each), Quantity.Bytes((double)each * options.MaxSessions));
+        }
+
         await Task.Delay(Timeout.Infinite, stop).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         logs.Note("stopping; what runs may take {Seconds} s to end", drain.TotalSeconds);
         await server.StopAsync(drain);

@@ -22,7 +22,7 @@ public static class BlockBench
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(rates);
         ArgumentNullException.ThrowIfNull(report);
-        report(CudaKernels.Of(device: 0, shape.HeadDim, shape.HeadDim, shape.Slots, maps: true).Lack is { } lack ? $"the operator runs as tensors: {lack}" : "comparing with fp32");
+        report(CudaKernels.Of(device: 0, ScalarType.BFloat16, shape.HeadDim, shape.HeadDim, shape.Slots, maps: true).Lack is { } lack ? $"the operator runs as tensors: {lack}" : "comparing with fp32");
         var agreements = Compare(shape with { Batch = 1, Length = CheckedLength }, CUDA);
         Bar.Require(agreements);
 

@@ -23,7 +23,7 @@ public static class OperatorBench
         ArgumentNullException.ThrowIfNull(shape);
         ArgumentNullException.ThrowIfNull(rates);
         ArgumentNullException.ThrowIfNull(report);
-        if (CudaKernels.Of(device: 0, shape.HeadDim, shape.HeadDim, shape.Slots, maps: false).Lack is { } lack)
+        if (CudaKernels.Of(device: 0, ScalarType.BFloat16, shape.HeadDim, shape.HeadDim, shape.Slots, maps: false).Lack is { } lack)
         {
             throw new UserErrorException($"no kernel for this call: {lack}");
         }

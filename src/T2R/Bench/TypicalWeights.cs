@@ -29,14 +29,15 @@ internal static class TypicalWeights
     /// <summary>Draws them on the card: billions of numbers that need not be the same elsewhere. Those in few bits are drawn as codes.</summary>
     /// <param name="config">The shape, and what its blocks' matrices are held in.</param>
     /// <param name="device">Where they are to lie.</param>
-    public static WeightSet DrawThere(ModelConfig config, Device device)
+    /// <param name="dtype">Of the matrices that are not in few bits.</param>
+    public static WeightSet DrawThere(ModelConfig config, Device device, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
         return new WeightSet(
             config,
             spec => spec.IsNorm
                 ? empty([.. spec.Shape], ScalarType.Float32, device).normal_(1, 0.2)
-                : empty([.. spec.Shape], ScalarType.BFloat16, device).normal_(0, Deviation(spec)),
+                : empty([.. spec.Shape], dtype, device).normal_(0, Deviation(spec)),
             spec =>
             {
                 using var drawn = NewDisposeScope();
@@ -50,13 +51,14 @@ internal static class TypicalWeights
             });
     }
 
-    /// <summary>Weights as a card is to hold them: bf16, and few bits where a model's blocks have them.</summary>
+    /// <summary>Weights as a card is to hold them: in 16 bits, and few bits where a model's blocks have them.</summary>
     /// <param name="weights">In fp32 on the CPU.</param>
     /// <param name="config">The shape, and what its blocks' matrices are held in.</param>
     /// <param name="device">Where to.</param>
-    public static WeightSet InBf16(WeightSet weights, ModelConfig config, Device device) => new(
+    /// <param name="dtype">Of the matrices that are not in few bits.</param>
+    public static WeightSet Narrowed(WeightSet weights, ModelConfig config, Device device, ScalarType dtype) => new(
         config,
-        spec => weights[spec.Name].to(spec.IsNorm ? ScalarType.Float32 : ScalarType.BFloat16).to(device),
+        spec => weights[spec.Name].to(spec.IsNorm ? ScalarType.Float32 : dtype).to(device),
         spec =>
         {
             using var quantized = Quantizer.Quantize(weights[spec.Name], config.Quantization!, spec.Name);

@@ -1,3 +1,4 @@
+using T2R.Interop;
 using static TorchSharp.torch;
 
 namespace T2R.Checkpoints;
@@ -43,7 +44,7 @@ public sealed class CheckpointWriter : IDisposable
     /// <summary>Bytes of all tensors.</summary>
     public long TotalBytes { get; }
 
-    /// <summary>Writes a tensor of the plan: see <see cref="SafeTensorsWriter.Write(string, Tensor)"/>. The plan's order is the fastest.</summary>
+    /// <summary>Writes a tensor of the plan: see <see cref="SafeTensorsWriter.Write(string, Tensor)"/>.</summary>
     /// <param name="name">Its name in the plan.</param>
     /// <param name="tensor">Of the plan's dtype and shape; any device, any strides.</param>
     /// <exception cref="ArgumentException">The plan has no such tensor, or not of this dtype and shape, or it was written already.</exception>
@@ -101,6 +102,11 @@ public sealed class CheckpointWriter : IDisposable
         DiskFull.Explain(_folder.Target, () =>
         {
             put(OpenWriter(shard));
+            if (_folder.Flushes)
+            {
+                Posix.BeginSync(shard.Stream!.SafeFileHandle);
+            }
+
             CloseIfComplete(shard);
         });
     }

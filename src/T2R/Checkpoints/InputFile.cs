@@ -1,23 +1,46 @@
 using System.Text.Json;
+using Microsoft.Win32.SafeHandles;
+using T2R.Interop;
 
 namespace T2R.Checkpoints;
 
 /// <summary>What can be wrong with a file before its first byte is understood, said in one way.</summary>
 internal static class InputFile
 {
+    private const long MaxJsonBytes = 100_000_000;
+
+    /// <summary>Whether there is a file or folder of that name, or a link, be it one that leads nowhere: opening that says so.</summary>
+    internal static bool IsThere(string path) => Path.Exists(path) || LinkTarget(path) is not null;
+
     /// <summary>The length of a file that can be read.</summary>
     /// <exception cref="UserErrorException">It is missing, a folder, or not readable.</exception>
     internal static long Length(string path)
+    {
+        using var handle = Open(path);
+        return RandomAccess.GetLength(handle);
+    }
+
+    /// <summary>Opens a file for reading.</summary>
+    /// <exception cref="UserErrorException">It is missing, a folder, or not readable.</exception>
+    internal static SafeFileHandle Open(string path)
     {
         if (Directory.Exists(path))
         {
             throw new UserErrorException($"{path}: this is a folder, expected a file.");
         }
 
+        if (Posix.IsPipe(path))
+        {
+            throw new UserErrorException($"{path}: this is a pipe, expected a file whose parts can be read in any order; write it to a file first.");
+        }
+
         try
         {
-            using var handle = File.OpenHandle(path);
-            return RandomAccess.GetLength(handle);
+            return File.OpenHandle(path);
+        }
+        catch (IOException e) when (LinkTarget(path) is not null)
+        {
+            throw new UserErrorException($"{path}: this is a link to {LinkTarget(path)}, where there is no file; fetch the file again (a cache may keep links whose blobs are gone).", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -33,8 +56,7 @@ internal static class InputFile
     /// <exception cref="UserErrorException">It is missing, a folder, not readable, not JSON, or names a key twice.</exception>
     internal static JsonElement ReadJson(string path)
     {
-        _ = Length(path);
-        byte[] json = File.ReadAllBytes(path);
+        byte[] json = ReadSmall(path);
         try
         {
             // Reading every string finds those that are JSON but not text: half a surrogate pair.
@@ -51,5 +73,20 @@ internal static class InputFile
         {
             throw new UserErrorException($"{path}: not valid JSON ({e.Message}); the download may be incomplete, mend the file or fetch it again.", e);
         }
+    }
+
+    private static string? LinkTarget(string path) => new FileInfo(path).LinkTarget;
+
+    private static byte[] ReadSmall(string path)
+    {
+        using var stream = new FileStream(Open(path), FileAccess.Read, bufferSize: 0);
+        if (stream.Length > MaxJsonBytes)
+        {
+            throw new UserErrorException($"{path}: has {stream.Length} bytes, expected JSON of at most {MaxJsonBytes}; it is another file, fetch it again.");
+        }
+
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
     }
 }

@@ -31,24 +31,19 @@ internal static class SafeTensorsEntryReader
                     dtype = ReadDtype(path, name, ref reader);
                     break;
                 case "shape" when shape is null:
-                    shape = ReadIntegers(path, name, key, ref reader);
+                    shape = ReadIntegers(path, name, key, MaxDimensions, ref reader);
                     break;
                 case "data_offsets" when offsets is null:
-                    offsets = ReadIntegers(path, name, key, ref reader);
+                    offsets = ReadIntegers(path, name, key, 2, ref reader);
                     break;
                 default:
-                    throw Refuse(path, name, $"has '{key}' in its description, expected dtype, shape and data_offsets, each once");
+                    throw Refuse(path, name, $"has {Quoted.Text(key)} in its description, expected dtype, shape and data_offsets, each once");
             }
         }
 
         if (dtype is null || shape is null || offsets is not [var begin, var end])
         {
             throw Refuse(path, name, "lacks dtype, shape or a pair of data_offsets in its description");
-        }
-
-        if (shape.Value.Length > MaxDimensions)
-        {
-            throw Refuse(path, name, $"has {shape.Value.Length} dimensions, expected at most {MaxDimensions}");
         }
 
         if (begin > end)
@@ -79,10 +74,10 @@ internal static class SafeTensorsEntryReader
 
         string dtype = reader.GetString()!;
         return ElementType.Parse(dtype) ?? throw new UserErrorException(
-            $"{path}: tensor '{name}' has dtype '{dtype}', which is not supported; convert the checkpoint to one of {ElementType.Names}.");
+            $"{path}: tensor {Quoted.Text(name)} has dtype {Quoted.Text(dtype)}, which is not supported; convert the checkpoint to one of {ElementType.Names}.");
     }
 
-    private static ImmutableArray<long> ReadIntegers(string path, string name, string key, ref Utf8JsonReader reader)
+    private static ImmutableArray<long> ReadIntegers(string path, string name, string key, int most, ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
@@ -92,7 +87,13 @@ internal static class SafeTensorsEntryReader
         var values = ImmutableArray.CreateBuilder<long>();
         while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long value) || value < 0)
+            if (values.Count == most)
+            {
+                throw Refuse(path, name, $"has more than {most} numbers in its {key}");
+            }
+
+            // The format has no -0 either.
+            if (reader.TokenType != JsonTokenType.Number || reader.ValueSpan[0] == '-' || !reader.TryGetInt64(out long value))
             {
                 throw Refuse(path, name, $"has something else than a non-negative integer in its {key}");
             }
@@ -120,5 +121,5 @@ internal static class SafeTensorsEntryReader
     }
 
     private static UserErrorException Refuse(string path, string name, string what) =>
-        new($"{path}: tensor '{name}' {what}; the file is damaged or was written wrongly, fetch or write it again.");
+        new($"{path}: tensor {Quoted.Text(name)} {what}; the file is damaged or was written wrongly, fetch or write it again.");
 }

@@ -60,7 +60,7 @@ internal sealed record SafeTensorsHeader(ImmutableArray<TensorEntry> Entries, IR
             string name = reader.GetString()!;
             if (!names.Add(name))
             {
-                throw new UserErrorException($"{path}: the header names tensor '{name}' twice; write the file again.");
+                throw new UserErrorException($"{path}: the header names tensor {Quoted.Text(name)} twice; write the file again.");
             }
 
             reader.Read();
@@ -82,6 +82,11 @@ internal sealed record SafeTensorsHeader(ImmutableArray<TensorEntry> Entries, IR
 
     private static void ReadMetadata(string path, ref Utf8JsonReader reader, Dictionary<string, string> metadata)
     {
+        if (reader.TokenType == JsonTokenType.Null)
+        {
+            return;
+        }
+
         if (reader.TokenType != JsonTokenType.StartObject)
         {
             throw new UserErrorException($"{path}: {MetadataKey} is a JSON {reader.TokenType}, expected an object of strings; write the file again.");
@@ -93,12 +98,12 @@ internal sealed record SafeTensorsHeader(ImmutableArray<TensorEntry> Entries, IR
             reader.Read();
             if (reader.TokenType != JsonTokenType.String)
             {
-                throw new UserErrorException($"{path}: {MetadataKey} '{key}' is a JSON {reader.TokenType}, expected a string; write the file again.");
+                throw new UserErrorException($"{path}: {MetadataKey} {Quoted.Text(key)} is a JSON {reader.TokenType}, expected a string; write the file again.");
             }
 
             if (!metadata.TryAdd(key, reader.GetString()!))
             {
-                throw new UserErrorException($"{path}: {MetadataKey} has '{key}' twice; write the file again.");
+                throw new UserErrorException($"{path}: {MetadataKey} has {Quoted.Text(key)} twice; write the file again.");
             }
         }
     }
@@ -112,7 +117,7 @@ internal sealed record SafeTensorsHeader(ImmutableArray<TensorEntry> Entries, IR
             {
                 string what = entry.Offset < end ? "overlaps the tensor before it" : "leaves a gap after the tensor before it";
                 throw new UserErrorException(
-                    $"{path}: tensor '{entry.Name}' {what}: it starts at byte {entry.Offset} of the data, expected {end}; write the file again.");
+                    $"{path}: tensor {Quoted.Text(entry.Name)} {what}: it starts at byte {entry.Offset} of the data, expected {end}; write the file again.");
             }
 
             end += entry.ByteCount;
@@ -122,7 +127,7 @@ internal sealed record SafeTensorsHeader(ImmutableArray<TensorEntry> Entries, IR
         {
             string first = entries.First(e => e.Offset + e.ByteCount > dataLength).Name;
             throw new UserErrorException(
-                $"{path}: the file is truncated: its tensors need {end} bytes of data and {dataLength} are there (tensor '{first}' is the first cut off); "
+                $"{path}: the file is truncated: its tensors need {end} bytes of data and {dataLength} are there (tensor {Quoted.Text(first)} is the first cut off); "
                 + "the download may be incomplete, fetch the file again.");
         }
 

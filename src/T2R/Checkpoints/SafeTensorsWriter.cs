@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -10,11 +11,13 @@ namespace T2R.Checkpoints;
 
 /// <summary>
 /// Writes a SafeTensors file whose tensors are known beforehand: the header at once, then each tensor when it comes, in any order. Nothing is held in memory.
-/// Equal plans and tensors give equal bytes. The data lies in the plan's order, larger element types first, so that every tensor is aligned.
+/// Equal tensors give equal bytes, in whatever order they are planned and written: header and data have the order of the reference implementation (Rust's
+/// safetensors), wider element types first, so that every tensor is aligned, then by name.
 /// </summary>
 public sealed class SafeTensorsWriter
 {
     private const int PieceBytes = 256 << 10;
+    private static readonly Comparer<byte[]> ByBytes = Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b));
     private readonly Stream _output;
     private readonly long _start;
     private readonly Dictionary<string, TensorEntry> _pending;
@@ -148,7 +151,7 @@ public sealed class SafeTensorsWriter
     {
         var entries = new List<TensorEntry>();
         long offset = 0;
-        foreach (TensorSpec spec in plan.OrderByDescending(s => ElementType.Size(s.Dtype)))
+        foreach (TensorSpec spec in plan.OrderByDescending(s => ElementType.Rank(s.Dtype)).ThenBy(s => Encoding.UTF8.GetBytes(s.Name), ByBytes))
         {
             if (spec.Name == SafeTensorsHeader.MetadataKey || spec.Shape.Any(size => size < 0))
             {

@@ -44,7 +44,7 @@ internal static class Shards
         }
 
         string path = Path.Combine(folder, shard);
-        return Path.Exists(path)
+        return InputFile.IsThere(path)
             ? SafeTensorsFile.Open(path)
             : throw new UserErrorException($"{index}: shard '{shard}' is missing (it holds '{tensor}'); fetch it into {folder}.");
     }

@@ -9,7 +9,7 @@ namespace T2R.Checkpoints;
 /// </summary>
 public sealed class StagedFolder : IDisposable
 {
-    private readonly bool _replace, _flush;
+    private readonly bool _replace;
     private readonly List<string> _createdParents = [];
     private readonly SafeFileHandle? _lock;
     private bool _committed;
@@ -18,15 +18,14 @@ public sealed class StagedFolder : IDisposable
     /// <param name="target">The folder to make.</param>
     /// <param name="replace">Whether a folder that is there already is replaced.</param>
     /// <param name="flush">
-    /// Whether <see cref="Commit"/> waits for the disk, so that the folder survives a power cut too. Gigabytes that the same command can make again, as a converted
-    /// checkpoint, need not wait: they would take twice as long.
+    /// Whether <see cref="Commit"/> waits for the disk, so that the folder survives a power cut too. Random gigabytes for a benchmark need not wait.
     /// </param>
     /// <exception cref="UserErrorException">The target exists, is not empty and must not be replaced, or is a file.</exception>
     /// <exception cref="IOException">The system refused.</exception>
     public StagedFolder(string target, bool replace = false, bool flush = true)
     {
         Target = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(target));
-        (_replace, _flush) = (replace, flush);
+        (_replace, Flushes) = (replace, flush);
         string parent = System.IO.Path.GetDirectoryName(Target) ?? throw new UserErrorException($"{target}: this is the root of the file system, expected a folder to create.");
         if (Directory.Exists(parent))
         {
@@ -51,6 +50,9 @@ public sealed class StagedFolder : IDisposable
     /// <summary>Where to write until <see cref="Commit"/>.</summary>
     public string Path { get; }
 
+    /// <summary>Whether <see cref="Commit"/> waits for the disk.</summary>
+    internal bool Flushes { get; }
+
     /// <summary>Checks that the disk has room, before anything is written.</summary>
     /// <param name="bytes">Bytes that are going to be written.</param>
     /// <exception cref="IOException">It has not; the message says how much is needed and how much is free.</exception>
@@ -61,7 +63,7 @@ public sealed class StagedFolder : IDisposable
     /// <exception cref="IOException">The disk is full or fails; the target is as it was.</exception>
     public void Commit()
     {
-        if (_flush)
+        if (Flushes)
         {
             string[] entries = [.. Directory.EnumerateFileSystemEntries(Path, "*", SearchOption.AllDirectories), Path];
             DiskFull.Explain(Target, () => Array.ForEach(entries, Posix.Sync));
@@ -78,7 +80,7 @@ public sealed class StagedFolder : IDisposable
         }
 
         _committed = true;
-        if (_flush)
+        if (Flushes)
         {
             Posix.Sync(System.IO.Path.GetDirectoryName(Target)!);
         }

@@ -5,13 +5,16 @@ using static TorchSharp.torch;
 namespace T2R.Checkpoints;
 
 /// <summary>
-/// Reads tensors from SafeTensors files into tensors that are there already, of the same shape; another dtype is converted. What goes to a card is read past the
-/// mapping by several threads and copied through pinned buffers (<see cref="BulkCopy"/>), and converted there; the rest is copied from the mapped files.
+/// Reads tensors from SafeTensors files into tensors that are there already, of the same shape; another dtype is converted. What goes to a card is read by
+/// several threads and copied through pinned buffers (<see cref="BulkCopy"/>), and converted there; the rest is read in place, or converted a piece at a time.
 /// </summary>
 internal sealed class TensorReads
 {
     // Bytes of the card that hold what is still to be converted.
     private const long StagedBytes = 512 << 20;
+
+    // Bytes on the CPU that are read before they are converted.
+    private const long PieceBytes = 16 << 20;
 
     private readonly List<Read> _reads = [];
 
@@ -32,7 +35,7 @@ internal sealed class TensorReads
         }
 
         long byteCount = target.numel() * ElementType.Size(entry.Dtype);
-        _reads.Add(new Read(file, entry, isWhole ? null : firstRow, isWhole ? 0 : firstRow * (byteCount / Math.Max(1, shape[0])), byteCount, target));
+        _reads.Add(new Read(file, entry, isWhole ? 0 : firstRow * (byteCount / Math.Max(1, shape[0])), byteCount, target));
     }
 
     /// <summary>Reads everything planned.</summary>
@@ -46,7 +49,7 @@ internal sealed class TensorReads
         {
             if (read.Target.device_type != TorchSharp.DeviceType.CUDA)
             {
-                CopyFromMapping(read);
+                ToMemory(read);
                 continue;
             }
 
@@ -65,11 +68,25 @@ internal sealed class TensorReads
         _reads.Clear();
     }
 
-    private static void CopyFromMapping(Read read)
+    private static void ToMemory(Read read)
     {
+        if (!read.IsConverted)
+        {
+            read.File.Read(read.Entry, read.Offset, read.Target);
+            return;
+        }
+
         using var scope = NewDisposeScope();
-        var whole = read.File.View(read.Entry.Name);
-        read.Target.copy_(read.FirstRow is { } first ? whole.narrow(0, first, read.Target.shape[0]) : whole);
+        int size = ElementType.Size(read.Entry.Dtype);
+        long count = read.Target.numel();
+        Tensor target = read.Target.view(-1), piece = empty(Math.Min(count, PieceBytes / size), read.Entry.Dtype);
+        for (long first = 0; first < count; first += piece.numel())
+        {
+            using var pieceScope = NewDisposeScope();
+            var part = piece.narrow(0, 0, Math.Min(piece.numel(), count - first));
+            read.File.Read(read.Entry, read.Offset + (first * size), part);
+            target.narrow(0, first, part.numel()).copy_(part);
+        }
     }
 
     private static void ToCard(List<Read> batch)
@@ -91,7 +108,7 @@ internal sealed class TensorReads
         }
     }
 
-    private sealed record Read(SafeTensorsFile File, TensorEntry Entry, long? FirstRow, long Offset, long ByteCount, Tensor Target)
+    private sealed record Read(SafeTensorsFile File, TensorEntry Entry, long Offset, long ByteCount, Tensor Target)
     {
         internal bool IsConverted => Target.dtype != Entry.Dtype;
     }

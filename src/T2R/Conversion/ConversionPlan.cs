@@ -1,4 +1,5 @@
 using T2R.Models;
+using T2R.Models.Recurrent;
 using static TorchSharp.torch;
 
 namespace T2R.Conversion;
@@ -26,6 +27,10 @@ public sealed class ConversionPlan
 
     /// <summary>What each weight of the target is stored in, by T2R's name.</summary>
     public IReadOnlyDictionary<string, ScalarType> Dtypes { get; }
+
+    /// <summary>What the user should know before: nothing is wrong, but something may surprise.</summary>
+    public IReadOnlyList<string> Warnings =>
+        [.. Source.Warnings, .. GatedSlotFormat.OnlyHere(Target) is { } only ? [$"{Source.Path}: {only}."] : Array.Empty<string>()];
 
     /// <summary>Numbers in the source.</summary>
     public long SourceParameters => WeightLayout.Of(Source.Config).Sum(s => s.Count);

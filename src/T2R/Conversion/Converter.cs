@@ -48,7 +48,7 @@ public static class Converter
     /// <exception cref="IOException">The disk is full or fails.</exception>
     public static void Run(ConversionPlan plan, string outFolder, bool replace = false, IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
-        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path, flush: false);
+        using var writer = new FolderWriter(outFolder, replace, plan.Target, spec => plan.Dtypes[spec.Name], plan.Source.Path, flush: true);
         var texts = Task.Run(() => Texts(plan, outFolder), CancellationToken.None);
         WriteWeights(plan, writer, progress, cancellation);
         foreach (var (name, text) in texts.GetAwaiter().GetResult())
@@ -105,7 +105,7 @@ public static class Converter
     private static Func<Tensor> Start(ConversionPlan plan, WeightSpec spec, (int Layer, string Part, string Reason) made) => () =>
     {
         var target = (GatedSlotAttentionConfig)plan.Target.Mixers[made.Layer];
-        var layer = new PretrainedLayer(plan.Source.Config, made.Layer, target, plan.Options.Seed, plan.Source.View);
+        var layer = new PretrainedLayer(plan.Source.Config, made.Layer, target, plan.Options.Seed, plan.Source.Read);
         return plan.Initialization.Start(made.Part, layer).to(plan.Dtypes[spec.Name]);
     };
 

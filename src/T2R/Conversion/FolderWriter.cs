@@ -88,7 +88,7 @@ public sealed class FolderWriter : IDisposable
 
     /// <summary>Writes a weight, rounded to its stored dtype, or codes, if it is of another; best in the layout's order.</summary>
     /// <param name="spec">Which weight.</param>
-    /// <param name="tensor">Its value, on any device; a mapped view of the stored dtype goes to the disk without a copy.</param>
+    /// <param name="tensor">Its value, on any device; a contiguous CPU tensor of the stored dtype goes to the disk without a copy.</param>
     /// <exception cref="UserErrorException">It is to be codes, and a number in it is not finite.</exception>
     public void Write(WeightSpec spec, Tensor tensor)
     {
@@ -126,8 +126,8 @@ public sealed class FolderWriter : IDisposable
         if (stored.Rows is not null || source.Tensors[stored.TensorName].Dtype != _dtype(spec))
         {
             LibTorch.Load();
-            using var view = source.View(spec);
-            Write(spec, view);
+            using var weight = source.Read(spec);
+            Write(spec, weight);
             return;
         }
 

@@ -1,6 +1,8 @@
 using System.Text;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Models.Mistral;
+using T2R.Models.Recurrent;
 using T2R.Ops.Quantized;
 using static TorchSharp.torch;
 
@@ -72,7 +74,7 @@ public sealed record ModelCard
     {
         string origin = Conversion is null ? "trained" : $"converted from the transformer {Conversion.Source}";
         return Recurrent.Count == 0
-            ? $"A language model of the Mistral architecture, {origin} with T2R."
+            ? $"A transformer language model, {origin} with T2R."
             : Config.IsRecurrent
                 ? $"A recurrent language model, {origin} with T2R. Gated Slot Attention (Zhang et al., 2024) stands where softmax attention stood, so that its memory does not grow with the text."
                 : $"A hybrid language model, {origin} with T2R. {Recurrent.Count} of its {Config.Layers} layers are Gated Slot Attention (Zhang et al., 2024), whose memory does not grow with the text; the others keep softmax attention.";
@@ -153,7 +155,7 @@ public sealed record ModelCard
     {
         (string import, string architecture, string where) = Recurrent.Count > 0
             ? ("import fla  # registers the architecture\n", "GSAForCausalLM", "of flash-linear-attention")
-            : (string.Empty, "MistralForCausalLM", "of transformers");
+            : (string.Empty, MistralFormat.Architecture(Config), "of transformers");
         text.Append($$"""
 
             ## Use
@@ -174,6 +176,10 @@ public sealed record ModelCard
             ```
 
             """);
+        if (Recurrent.Count > 0 && GatedSlotFormat.OnlyHere(Config) is { } only)
+        {
+            text.Append($"\n**Not the same model in Python**: {only}.\n");
+        }
     }
 
     private static int LongestRunOfTicks(string text)

@@ -9,7 +9,7 @@ public sealed class PretrainedLayer
 {
     private readonly int _index;
     private readonly long _seed;
-    private readonly Func<WeightSpec, Tensor> _view;
+    private readonly Func<WeightSpec, Tensor> _read;
     private readonly Dictionary<string, WeightSpec> _specs;
 
     /// <summary>One layer of a model.</summary>
@@ -17,10 +17,10 @@ public sealed class PretrainedLayer
     /// <param name="index">Which layer, from 0.</param>
     /// <param name="target">The shape of what replaces its attention.</param>
     /// <param name="seed">Of the conversion.</param>
-    /// <param name="view">Yields a weight as it is stored, on the CPU.</param>
-    public PretrainedLayer(ModelConfig source, int index, GatedSlotAttentionConfig target, long seed, Func<WeightSpec, Tensor> view)
+    /// <param name="read">Yields a weight as it is stored, on the CPU.</param>
+    public PretrainedLayer(ModelConfig source, int index, GatedSlotAttentionConfig target, long seed, Func<WeightSpec, Tensor> read)
     {
-        (_index, Target, _seed, _view) = (index, target, seed, view);
+        (_index, Target, _seed, _read) = (index, target, seed, read);
         HiddenSize = source.HiddenSize;
         _specs = WeightLayout.OfBlock(source, index).ToDictionary(s => s.Name, StringComparer.Ordinal);
     }
@@ -35,7 +35,7 @@ public sealed class PretrainedLayer
     /// <param name="part">Its name inside the block, such as <c>mixer.k_proj</c>.</param>
     public Tensor Read(string part)
     {
-        using var stored = _view(_specs[WeightLayout.OfBlock(_index, part)]);
+        using var stored = _read(_specs[WeightLayout.OfBlock(_index, part)]);
         return stored.to(ScalarType.Float32, copy: true);
     }
 

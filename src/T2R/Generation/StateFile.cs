@@ -97,7 +97,7 @@ public static class StateFile
     });
 
     private static IEnumerable<float[]> Numbers(SafeTensorsFile file, Func<int, string> name, int layers) =>
-        Enumerable.Range(0, layers).Select(i => MemoryMarshal.Cast<byte, float>(file.Bytes(name(i))).ToArray());
+        Enumerable.Range(0, layers).Select(i => MemoryMarshal.Cast<byte, float>(file.ReadBytes(name(i)).AsSpan()).ToArray());
 
     private static int[] ReadIds(SafeTensorsFile file, string name, int vocabularySize, Problems problems)
     {
@@ -107,7 +107,7 @@ public static class StateFile
             return [];
         }
 
-        int[] ids = MemoryMarshal.Cast<byte, int>(file.Bytes(name)).ToArray();
+        int[] ids = MemoryMarshal.Cast<byte, int>(file.ReadBytes(name).AsSpan()).ToArray();
         if (ids.Any(id => (uint)id >= (uint)vocabularySize))
         {
             problems.Add($"{file.Path}: tensor '{name}' has ids that are not the model's; the file is damaged.");

@@ -32,7 +32,7 @@ public sealed class TextGenerator : IDisposable
     /// <summary>Opens a folder, checks it and loads its weights. Loads libtorch first if need be, so nothing of TorchSharp's has to be touched before.</summary>
     /// <param name="folder">Holds config.json, SafeTensors weights and tokenizer.model: a recurrent or hybrid model of T2R's, or a Mistral or Llama.</param>
     /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
-    /// <param name="dtype">What weights and products are computed in: <c>fp32</c>, or <c>bf16</c>, which is what a card is fast in.</param>
+    /// <param name="dtype">What weights and products are computed in: <c>fp32</c>, or <c>bf16</c>, which is what a card is fast in (<see cref="Decoders.LoadIn"/>).</param>
     /// <param name="quantization"><c>int8</c> or <c>int4</c> to hold the blocks' matrices in; null for what the folder holds.</param>
     /// <param name="slots">Streams that run at once, each with a state of its own.</param>
     /// <exception cref="UserErrorException">An argument or the folder is wrong: all that is, at once.</exception>
@@ -54,7 +54,8 @@ public sealed class TextGenerator : IDisposable
         using var opened = problems.Try(() => ModelFolder.Open(folder));
         var tokenizer = opened is null ? null : problems.Try(opened.OpenTokenizer);
         problems.ThrowIfAny();
-        var model = opened!.Load(place!, numbers, format);
+        numbers = Decoders.LoadIn(opened!.Config, place!, numbers);
+        var model = opened.Load(place!, numbers, format);
         try
         {
             var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint());

@@ -14,6 +14,17 @@ public static unsafe class TensorMemory
         return address;
     }
 
+    /// <summary>An uninitialised CPU tensor that is going to be filled at once, in large pages where the system has them.</summary>
+    /// <param name="shape">Its sizes.</param>
+    /// <param name="dtype">Its type.</param>
+    /// <returns>The tensor, owned by the current dispose scope.</returns>
+    internal static Tensor ToBeFilled(ReadOnlySpan<long> shape, ScalarType dtype)
+    {
+        Tensor tensor = empty(shape, dtype, CPU);
+        Posix.PreferHugePages(DataPointer(tensor), tensor.numel() * tensor.element_size());
+        return tensor;
+    }
+
     /// <summary>A second handle of the same tensor, autograd's view of it included; it must be disposed by itself.</summary>
     /// <param name="tensor">Any tensor.</param>
     public static Tensor Share(Tensor tensor)
@@ -71,12 +82,28 @@ public static unsafe class TensorMemory
             : throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] is on {tensor.device}; its bytes need it contiguous on the CPU", nameof(tensor));
     }
 
+    /// <summary>A part of a contiguous CPU tensor's bytes in place, for tensors of any size. Valid while the tensor lives: keep a reference to it.</summary>
+    /// <param name="tensor">Of any shape.</param>
+    /// <param name="offset">The first byte.</param>
+    /// <param name="count">How many.</param>
+    /// <exception cref="ArgumentException">The tensor is not on the CPU or not contiguous, or has no such bytes.</exception>
+    public static Span<byte> Bytes(Tensor tensor, long offset, int count)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, (tensor.numel() * tensor.element_size()) - offset);
+        return tensor.device_type == TorchSharp.DeviceType.CPU && tensor.is_contiguous()
+            ? new Span<byte>((byte*)DataPointer(tensor) + offset, count)
+            : throw new ArgumentException($"the tensor [{string.Join(", ", tensor.shape)}] is on {tensor.device}; its bytes need it contiguous on the CPU", nameof(tensor));
+    }
+
     /// <summary>A contiguous CPU tensor over memory that stays the caller's: nothing is copied, and disposing the tensor frees nothing of it.</summary>
     /// <param name="address">The first element; the memory must outlive the tensor and every view of it. Writing to the tensor writes there.</param>
     /// <param name="shape">The sizes, none negative; empty for a scalar.</param>
     /// <param name="dtype">The elements' type; the address should be aligned to it.</param>
     /// <exception cref="ArgumentException">A size is negative, or the address is null and the tensor is not empty.</exception>
-    public static Tensor FromMapped(nint address, ReadOnlySpan<long> shape, ScalarType dtype)
+    public static Tensor FromMemory(nint address, ReadOnlySpan<long> shape, ScalarType dtype)
     {
         Span<long> strides = stackalloc long[shape.Length];
         long stride = 1;

@@ -16,6 +16,17 @@ public interface ITokenMixer
     /// <returns><c>[B, T, D]</c>, in the inputs' dtype.</returns>
     Tensor Forward(Tensor x_BTD, SequenceContext context, IMixerState? state, Tape? tape = null, Fp8Layer? fp8 = null);
 
+    /// <summary>Adds what it makes of a stretch of tokens to the residual stream, where that lies. For forwards without a graph.</summary>
+    /// <param name="stream_BTD">The stream, <c>[B, T, D]</c>, dense; overwritten.</param>
+    /// <param name="x_BTD">As <see cref="Forward"/> takes it.</param>
+    /// <param name="context">Likewise.</param>
+    /// <param name="state">Likewise.</param>
+    void AddTo(Tensor stream_BTD, Tensor x_BTD, SequenceContext context, IMixerState? state)
+    {
+        using var mixed_BTD = Forward(x_BTD, context, state);
+        stream_BTD.add_(mixed_BTD);
+    }
+
     /// <summary>An empty state for this mixer.</summary>
     /// <param name="batch">Sequences, B.</param>
     IMixerState CreateState(long batch);

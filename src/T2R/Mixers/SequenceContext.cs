@@ -10,7 +10,7 @@ namespace T2R.Mixers;
 /// </summary>
 public sealed class SequenceContext : IDisposable
 {
-    private readonly Dictionary<(double Theta, int HeadDim, ScalarType Dtype), (Tensor Cos, Tensor Sin)> _rotary = [];
+    private readonly Dictionary<(double Theta, RopeScaling? Scaling, int HeadDim, ScalarType Dtype), (Tensor Cos, Tensor Sin)> _rotary = [];
     private readonly Dictionary<int, Tensor> _masks = [];
     private readonly Tensor? _documentStarts_BS;
 
@@ -56,12 +56,12 @@ public sealed class SequenceContext : IDisposable
     public Workspace Workspace { get; init; } = Workspace.Standard;
 
     /// <summary>Rotary tables of these positions, <c>[T, HeadDim]</c> each.</summary>
-    internal (Tensor Cos, Tensor Sin) Rotary(double theta, int headDim, ScalarType dtype)
+    internal (Tensor Cos, Tensor Sin) Rotary(double theta, RopeScaling? scaling, int headDim, ScalarType dtype)
     {
-        var key = (theta, headDim, dtype);
+        var key = (theta, scaling, headDim, dtype);
         if (!_rotary.TryGetValue(key, out var tables))
         {
-            tables = RotaryEmbedding.Tables(theta, headDim, Offset, Length, dtype, Device);
+            tables = RotaryEmbedding.Tables(RotaryEmbedding.Frequencies(theta, scaling, headDim, Device), Offset, Length, dtype);
             tables.Cos.DetachFromDisposeScope();
             tables.Sin.DetachFromDisposeScope();
             _rotary.Add(key, tables);

@@ -17,7 +17,7 @@ public sealed class SoftmaxAttention(SoftmaxAttentionConfig config, Projection q
     {
         using var scope = NewDisposeScope();
         long batch = x_BTD.shape[0], length = x_BTD.shape[1];
-        var (cos, sin) = context.Rotary(config.RopeTheta, config.HeadDim, x_BTD.dtype);
+        var (cos, sin) = context.Rotary(config.RopeTheta, config.RopeScaling, config.HeadDim, x_BTD.dtype);
         var products = Projection.Apply(x_BTD, [q_proj, k_proj, v_proj], tape, fp8?.MixerInput);
         var q = RotaryEmbedding.Apply(Heads(products[0], config.Heads), cos, sin).transpose(1, 2);
         var k = RotaryEmbedding.Apply(Heads(products[1], config.KeyValueHeads), cos, sin).transpose(1, 2);

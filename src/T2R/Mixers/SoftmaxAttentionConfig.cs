@@ -6,5 +6,6 @@ namespace T2R.Mixers;
 /// <param name="HeadDim">Width of a head.</param>
 /// <param name="RopeTheta">Base of the rotary frequencies.</param>
 /// <param name="SlidingWindow">How many positions a token sees, itself included; null when it sees all.</param>
-public sealed record SoftmaxAttentionConfig(int Heads, int KeyValueHeads, int HeadDim, double RopeTheta, int? SlidingWindow)
+/// <param name="RopeScaling">How the rotary frequencies differ from those of θ; null when they do not.</param>
+public sealed record SoftmaxAttentionConfig(int Heads, int KeyValueHeads, int HeadDim, double RopeTheta, int? SlidingWindow, RopeScaling? RopeScaling = null)
     : MixerConfig(Heads, KeyValueHeads, HeadDim);

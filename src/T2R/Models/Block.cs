@@ -48,6 +48,22 @@ public sealed class Block
         return FeedForward(mixed_BTD, context, tape, fp8, overwrites: true).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Runs the block as <see cref="Forward"/> does, in the memory of the residual stream, which is not to be read again. For forwards without a graph.</summary>
+    /// <param name="x_BTD">The residual stream, <c>[B, T, D]</c>, dense.</param>
+    /// <param name="context">What all layers share.</param>
+    /// <param name="state">The mixer's state, updated; or null.</param>
+    /// <returns>The stream after the block.</returns>
+    public Tensor Advance(Tensor x_BTD, SequenceContext context, IMixerState? state = null)
+    {
+        using var scope = NewDisposeScope();
+        using (var input_BTD = MixerInput(x_BTD))
+        {
+            Mixer.AddTo(x_BTD, input_BTD, context, state);
+        }
+
+        return FeedForward(x_BTD, context, overwrites: true).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The first half: what the mixer makes of the residual stream, <c>[B, T, D]</c>, not yet added to it.</summary>
     /// <param name="x_BTD">The residual stream.</param>
     /// <param name="context">What all layers share.</param>

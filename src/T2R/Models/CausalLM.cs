@@ -69,7 +69,7 @@ public sealed class CausalLM : IDisposable
         var x_BTD = Embed(ids_BT);
         for (int i = 0; i < Blocks.Count; i++)
         {
-            var y_BTD = Blocks[i].Forward(x_BTD, context, state?.Layers[i]);
+            var y_BTD = is_grad_enabled() ? Blocks[i].Forward(x_BTD, context, state?.Layers[i]) : Blocks[i].Advance(x_BTD, context, state?.Layers[i]);
             x_BTD.Dispose();
             x_BTD = y_BTD;
         }

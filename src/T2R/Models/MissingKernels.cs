@@ -19,17 +19,17 @@ public static class MissingKernels
     {
         ArgumentNullException.ThrowIfNull(device);
         return device.type != DeviceType.CUDA ? []
-            : dtype != ScalarType.BFloat16 ? OfShape(config, dtype)
+            : !CudaUnits.Fits(dtype) ? OfShape(config, dtype)
             : CudaUnits.Lack(CudaDevice.IndexOf(device)) is { } lack ? [$"the model runs as tensor operators, which take longer, for there are no kernels of T2R's own on this card: {lack.TrimEnd('.')}."]
-            : Sentences(config, (headDim, slots) => CudaKernels.Of(CudaDevice.IndexOf(device), headDim, headDim, slots, maps: true).Lack);
+            : Sentences(config, (headDim, slots) => CudaKernels.Of(CudaDevice.IndexOf(device), dtype, headDim, headDim, slots, maps: true).Lack);
     }
 
     /// <summary>Likewise of parts that have none on any card.</summary>
     /// <param name="config">The model.</param>
     /// <param name="dtype">Type of its matrices.</param>
-    public static IReadOnlyList<string> OfShape(ModelConfig config, ScalarType dtype) => dtype == ScalarType.BFloat16
+    public static IReadOnlyList<string> OfShape(ModelConfig config, ScalarType dtype) => CudaUnits.Fits(dtype)
         ? Sentences(config, (headDim, slots) => CudaKernels.Unfit(headDim, headDim, slots))
-        : [$"the model runs as tensor operators, which take longer: T2R's kernels compute in bf16, and dtype is {DtypeName.Of(dtype)}."];
+        : [$"the model runs as tensor operators, which take longer: T2R's kernels compute in bf16 or fp16, and dtype is {DtypeName.Of(dtype)}."];
 
     private static IReadOnlyList<string> Sentences(ModelConfig config, Func<int, int, string?> lackOfSlots)
     {

@@ -40,6 +40,9 @@ public sealed class ModelFolder : IDisposable
     /// <summary>Every stored tensor by the format's name, those that say nothing (<see cref="IFolderFormat.Ignores"/>) and a stored tied head included.</summary>
     public IReadOnlyDictionary<string, TensorEntry> Tensors => _checkpoint.Entries;
 
+    /// <summary>The paths of the weight files, those that the index names and no others that lie there.</summary>
+    public IEnumerable<string> WeightFiles => _checkpoint.Files;
+
     /// <summary>The open weight files.</summary>
     internal CheckpointFolder Checkpoint => _checkpoint;
 
@@ -90,10 +93,11 @@ public sealed class ModelFolder : IDisposable
                 $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
-    /// <summary>A weight as it is stored: a CPU tensor over the mapped file, good while this folder is open.</summary>
+    /// <summary>Reads a weight as it is stored, into a CPU tensor of its own, owned by the current dispose scope.</summary>
     /// <param name="spec">Which weight.</param>
     /// <exception cref="UserErrorException">It is in few bits.</exception>
-    public Tensor View(WeightSpec spec)
+    /// <exception cref="IOException">The disk fails, or a file was cut off meanwhile.</exception>
+    public Tensor Read(WeightSpec spec)
     {
         if (IsQuantized(spec))
         {
@@ -101,23 +105,18 @@ public sealed class ModelFolder : IDisposable
         }
 
         var stored = _stored[spec.Name];
-        var whole = _checkpoint.View(stored.TensorName);
-        if (stored.Rows is not { } rows)
-        {
-            return whole;
-        }
-
-        using (whole)
-        {
-            return whole.narrow(0, stored.FirstRow, rows);
-        }
+        var weight = TensorMemory.ToBeFilled(spec.Shape.AsSpan(), Tensors[stored.TensorName].Dtype);
+        var reads = new TensorReads();
+        reads.Add(_checkpoint.Holding(stored.TensorName), stored.TensorName, weight, stored.FirstRow);
+        reads.Run();
+        return weight;
     }
 
     /// <summary>Where a weight lies.</summary>
     /// <param name="spec">Which weight.</param>
     public StoredWeight Stored(WeightSpec spec) => _stored[spec.Name];
 
-    /// <summary>Loads the weights; to a card by several threads through pinned buffers, as fast as disk and bus allow.</summary>
+    /// <summary>Loads the weights by several threads, to a card through pinned buffers, as fast as disk and bus allow.</summary>
     /// <param name="device">Where to.</param>
     /// <param name="dtype">Of the plain matrices; norms are fp32, or fp64 with fp64 matrices.</param>
     /// <param name="quantization">What the blocks' matrices are held in; null for what they are stored in: numbers of <paramref name="dtype"/>, or few bits already.</param>
@@ -128,22 +127,19 @@ public sealed class ModelFolder : IDisposable
         var config = Config with { Quantization = quantization ?? Config.Quantization };
         RefuseOther(config);
         var normDtype = dtype == ScalarType.Float64 ? ScalarType.Float64 : ScalarType.Float32;
-        if (device.type == TorchSharp.DeviceType.CPU)
+        bool toCard = device.type != TorchSharp.DeviceType.CPU;
+        var weights = new WeightSet(config, Place, spec =>
         {
-            return new CausalLM(config, new WeightSet(
-                config,
-                spec =>
-                {
-                    using var view = View(spec);
-                    return view.to(spec.IsNorm ? normDtype : dtype, device, copy: true);
-                },
-                spec => Quantized(spec, config.Quantization!)));
-        }
+            var weight = Quantized(spec, config.Quantization!);
+            if (!toCard)
+            {
+                return weight;
+            }
 
-        var weights = new WeightSet(config, spec => empty([.. spec.Shape], spec.IsNorm ? normDtype : dtype, device), spec =>
-        {
-            using var weight = Quantized(spec, config.Quantization!);
-            return weight.ToCard(device);
+            using (weight)
+            {
+                return weight.ToCard(device);
+            }
         });
         try
         {
@@ -154,6 +150,12 @@ public sealed class ModelFolder : IDisposable
         {
             weights.Dispose();
             throw;
+        }
+
+        Tensor Place(WeightSpec spec)
+        {
+            var held = spec.IsNorm ? normDtype : dtype;
+            return toCard ? empty(spec.Shape.AsSpan(), held, device) : TensorMemory.ToBeFilled(spec.Shape.AsSpan(), held);
         }
     }
 
@@ -178,11 +180,11 @@ public sealed class ModelFolder : IDisposable
         using var scope = NewDisposeScope();
         if (!IsQuantized(spec))
         {
-            return Quantizer.Quantize(View(spec), format, $"{Path}: {spec.Name}");
+            return Quantizer.Quantize(Read(spec), format, $"{Path}: {spec.Name}");
         }
 
         string codes = Format.Names.Theirs(spec.Name);
-        return new QuantizedWeight(format, _checkpoint.View(codes).clone(), _checkpoint.View(codes + QuantizedFormat.ScaleSuffix).clone());
+        return new QuantizedWeight(format, _checkpoint.Read(codes), _checkpoint.Read(codes + QuantizedFormat.ScaleSuffix));
     }
 
     // In the files' order, for the disk's sake.
@@ -210,20 +212,11 @@ public sealed class ModelFolder : IDisposable
             return;
         }
 
-        LibTorch.Load(); // for the comparison alone; the rest of Open reads headers
         string embedding = _stored[WeightLayout.Embedding].TensorName;
-        using var stored = _checkpoint.View(head);
-        using var tied = _checkpoint.View(embedding);
-        if (!AreEqual(stored, tied))
+        if (!_checkpoint.AreEqual(head, embedding))
         {
             throw new UserErrorException(
                 $"{_checkpoint.FileOf(head)}: tensor '{head}' differs from '{embedding}' though config.json ties them; set tie_word_embeddings to false or drop the tensor.");
         }
-    }
-
-    private static bool AreEqual(Tensor a, Tensor b)
-    {
-        using var scope = NewDisposeScope();
-        return a.dtype == b.dtype && a.shape.AsSpan().SequenceEqual(b.shape) && a.eq(b).all().item<bool>();
     }
 }

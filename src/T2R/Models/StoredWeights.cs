@@ -70,12 +70,12 @@ internal static class StoredWeights
         {
             if (!checkpoint.Entries.TryGetValue(name, out var entry))
             {
-                problems.Add($"{checkpoint.Path}: tensor '{name}' is missing, expected {dtype} [{string.Join(", ", shape)}] by quantization_config.");
+                problems.Add($"{checkpoint.Path}: tensor '{name}' is missing, expected {ElementType.Name(dtype)} [{string.Join(", ", shape)}] by quantization_config.");
             }
             else if (entry.Dtype != dtype || !entry.Shape.SequenceEqual(shape))
             {
                 problems.Add(
-                    $"{checkpoint.FileOf(name)}: tensor '{name}' is {entry.Dtype} [{string.Join(", ", entry.Shape)}], expected {dtype} [{string.Join(", ", shape)}] by quantization_config.");
+                    $"{checkpoint.FileOf(name)}: tensor '{name}' is {ElementType.Name(entry.Dtype)} [{string.Join(", ", entry.Shape)}], expected {ElementType.Name(dtype)} [{string.Join(", ", shape)}] by quantization_config.");
             }
         }
     }
@@ -110,7 +110,7 @@ internal static class StoredWeights
 
         if (entry.Dtype is not (ScalarType.Float32 or ScalarType.BFloat16 or ScalarType.Float16 or ScalarType.Float64))
         {
-            problems.Add($"{checkpoint.FileOf(entry.Name)}: tensor '{entry.Name}' holds {entry.Dtype}; expected floating-point weights.");
+            problems.Add($"{checkpoint.FileOf(entry.Name)}: tensor '{entry.Name}' holds {ElementType.Name(entry.Dtype)}, expected F64, F32, F16 or BF16 weights; take the checkpoint that it was made of.");
         }
     }
 }

@@ -11,7 +11,7 @@ internal static class CudaCrossEntropy
     private static readonly PerCard<CudaModule?> Modules = new(device => CudaUnits.Load(device, "Ops/CrossEntropy.cu"));
 
     /// <summary>Whether the kernels can take what is like a tensor, such as what the logits are made of.</summary>
-    public static bool Takes(Tensor x) => CudaUnits.Fits(x) && Modules[x.device_index] is not null;
+    public static bool Takes(Tensor x) => CudaUnits.FitsInBFloat16(x) && Modules[x.device_index] is not null;
 
     /// <summary>Losses of rows and the gradient of their logits.</summary>
     /// <param name="scales">What they are weighted with.</param>

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops;
 
-/// <summary>The rows of <see cref="RmsNorm"/> on a card in bf16, by the kernels of <c>RmsNorm.cu</c> for one width: one pass each way.</summary>
+/// <summary>The rows of <see cref="RmsNorm"/> on a card in 16 bits, by the kernels of <c>RmsNorm.cu</c> for one width: one pass each way.</summary>
 internal sealed class CudaRmsNorm
 {
     /// <summary>The widest row: a block has one in its registers, and in the backward its share of dw.</summary>
@@ -13,7 +13,7 @@ internal sealed class CudaRmsNorm
 
     private const string File = "Ops/RmsNorm.cu";
     private const int SumThreads = 256, SumColumns = 32;
-    private static readonly ConcurrentDictionary<(int Device, long Width, bool Silu), Lazy<CudaRmsNorm?>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, ScalarType Dtype, long Width, bool Silu), Lazy<CudaRmsNorm?>> Loaded = new();
     private readonly CudaModule _module;
     private readonly CudaStream _stream;
     private readonly int _width, _threads, _sharedBytes, _multiprocessors;
@@ -32,7 +32,7 @@ internal sealed class CudaRmsNorm
     /// <param name="x_ND">The rows.</param>
     /// <param name="silu">Whether u is silu(x).</param>
     public static CudaRmsNorm? Of(Tensor x_ND, bool silu) => CudaUnits.Fits(x_ND) && x_ND.shape[1] is var width && Fits(width)
-        ? Loaded.GetOrAdd((x_ND.device_index, width, silu), k => new Lazy<CudaRmsNorm?>(() => Load(k.Device, (int)k.Width, k.Silu))).Value
+        ? Loaded.GetOrAdd((x_ND.device_index, x_ND.dtype, width, silu), k => new Lazy<CudaRmsNorm?>(() => Load(k.Device, k.Dtype, (int)k.Width, k.Silu))).Value
         : null;
 
     /// <summary>Normalises rows.</summary>
@@ -93,11 +93,13 @@ internal sealed class CudaRmsNorm
         }
     }
 
-    private static CudaRmsNorm? Load(int device, int width, bool silu)
+    private static CudaRmsNorm? Load(int device, ScalarType dtype, int width, bool silu)
     {
         // Two units a thread, in whole warps.
         int threads = ((width / CudaUnits.Numbers) + 63) / 64 * 32;
-        return CudaUnits.Load(device, File, $"WIDTH={width}", $"THREADS={threads}", $"SILU={(silu ? 1 : 0)}") is { } module ? new CudaRmsNorm(device, module, width, threads) : null;
+        return CudaUnits.Load(device, File, $"WIDTH={width}", $"THREADS={threads}", $"SILU={(silu ? 1 : 0)}", CudaUnits.Definition(dtype)) is { } module
+            ? new CudaRmsNorm(device, module, width, threads)
+            : null;
     }
 
     // As many as run at once, when each multiprocessor runs so many threads.

@@ -4,11 +4,11 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops;
 
-/// <summary>What stands between the products of <see cref="SwiGlu"/> on a card in bf16, by the kernels of <c>SwiGlu.cu</c>: one pass each way.</summary>
+/// <summary>What stands between the products of <see cref="SwiGlu"/> on a card in 16 bits, by the kernels of <c>SwiGlu.cu</c>: one pass each way.</summary>
 internal static class CudaSwiGlu
 {
     private const int Threads = 256;
-    private static readonly PerCard<CudaModule?> Modules = new(device => CudaUnits.Load(device, "Ops/SwiGlu.cu"));
+    private static readonly PerCard<CudaModule?> InBFloat16 = Of(ScalarType.BFloat16), InFloat16 = Of(ScalarType.Float16);
 
     /// <summary>Whether there are kernels for a and b of a width.</summary>
     public static bool Fits(long inner) => inner % CudaUnits.Numbers == 0;
@@ -16,7 +16,7 @@ internal static class CudaSwiGlu
     /// <summary>Whether the kernels can take a call.</summary>
     /// <param name="x">a, or what it is made of.</param>
     /// <param name="inner">Width of a and b, I.</param>
-    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && Fits(inner) && Modules[x.device_index] is not null;
+    public static bool Takes(Tensor x, long inner) => CudaUnits.Fits(x) && Fits(inner) && Module(x) is not null;
 
     /// <summary>h = silu(a) ⊙ b.</summary>
     /// <param name="gate">a, dense.</param>
@@ -46,11 +46,14 @@ internal static class CudaSwiGlu
         UpGradient = CudaUnits.Address(upGradient),
     });
 
+    private static PerCard<CudaModule?> Of(ScalarType dtype) => new(device => CudaUnits.Load(device, "Ops/SwiGlu.cu", CudaUnits.Definition(dtype)));
+
+    private static CudaModule? Module(Tensor x) => (x.dtype == ScalarType.Float16 ? InFloat16 : InBFloat16)[x.device_index];
+
     private static void Launch(string kernel, Tensor like, Arguments arguments)
     {
         arguments.Units = like.numel() / CudaUnits.Numbers;
-        int device = like.device_index;
-        Modules[device]!.Kernel(kernel).Launch(CudaStream.Torch(device), checked((int)((arguments.Units + Threads - 1) / Threads)), Threads, 0, arguments);
+        Module(like)!.Kernel(kernel).Launch(CudaStream.Torch(like.device_index), checked((int)((arguments.Units + Threads - 1) / Threads)), Threads, 0, arguments);
     }
 
     // SwiGlu.cu

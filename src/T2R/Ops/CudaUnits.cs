@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops;
 
-/// <summary>What kernels that move units of eight bf16 numbers, 16 bytes, need of tensors and of the card.</summary>
+/// <summary>What kernels that move units of eight 16-bit numbers, bf16 or fp16, need of tensors and of the card.</summary>
 internal static class CudaUnits
 {
     /// <summary>Numbers of a unit.</summary>
@@ -14,7 +14,7 @@ internal static class CudaUnits
 
     private static readonly PerCard<string?> WhyNone = new(FindLack);
 
-    /// <summary>Why there are no kernels of bf16 numbers on a card, which is there; null when there are.</summary>
+    /// <summary>Why there are no kernels on a card, which is there; null when there are.</summary>
     /// <param name="device">The card's index.</param>
     public static string? Lack(int device) => WhyNone[device];
 
@@ -22,7 +22,17 @@ internal static class CudaUnits
     public static bool IsOnCard(Tensor x) => x.device_type == DeviceType.CUDA;
 
     /// <summary>Whether such a kernel can read a tensor, were there one.</summary>
-    public static bool Fits(Tensor x) => IsOnCard(x) && x.dtype == ScalarType.BFloat16;
+    public static bool Fits(Tensor x) => IsOnCard(x) && Fits(x.dtype);
+
+    /// <summary>Whether such kernels can read numbers of a type.</summary>
+    public static bool Fits(ScalarType dtype) => dtype is ScalarType.BFloat16 or ScalarType.Float16;
+
+    /// <summary>Whether one of bf16 alone can.</summary>
+    public static bool FitsInBFloat16(Tensor x) => IsOnCard(x) && x.dtype == ScalarType.BFloat16;
+
+    /// <summary>What a file that includes <c>Warp.cuh</c> is compiled for, to read numbers of a type.</summary>
+    /// <param name="dtype">One that <see cref="Fits(ScalarType)"/>.</param>
+    public static string Definition(ScalarType dtype) => dtype == ScalarType.Float16 ? "HALF=1" : "HALF=0";
 
     /// <summary>A file's kernels for a card; null where there are none, as <see cref="Lack"/> says.</summary>
     /// <param name="device">The card's index.</param>

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace T2R.Ops;
 
-/// <summary>Products of <see cref="SwiGlu"/> in the weights' own type. On a card in bf16 what stands between them are the kernels of <c>SwiGlu.cu</c>.</summary>
+/// <summary>Products of <see cref="SwiGlu"/> in the weights' own type. On a card in 16 bits what stands between them are the kernels of <c>SwiGlu.cu</c>.</summary>
 /// <param name="gate">W_g, <c>[I, D]</c>.</param>
 /// <param name="up">W_u, <c>[I, D]</c>.</param>
 /// <param name="down">W_d, <c>[D, I]</c>.</param>

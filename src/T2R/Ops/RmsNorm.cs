@@ -10,7 +10,7 @@ namespace T2R.Ops;
 /// dw = Σ over rows of dy ⊙ n        du = r (dy ⊙ w − n · mean(dy ⊙ w ⊙ n))        dx = du, or du ⊙ silu′(x)
 /// </code>
 /// Written out, this is several times faster on a CPU than autograd over the formula, and keeps x and r alone. Rows are taken some at a time, so that fp32 copies of
-/// half types stay small; on a card in bf16 the kernels of <c>RmsNorm.cu</c> take all at once.
+/// half types stay small; on a card in 16 bits the kernels of <c>RmsNorm.cu</c> take all at once.
 /// </summary>
 public sealed class RmsNorm : SafeFunction<RmsNorm>
 {

@@ -1,4 +1,4 @@
-// silu(x) = x sigma(x), and eight bf16 neighbours, the 16 bytes that a thread moves at once.
+// silu(x) = x sigma(x), and eight neighbours of 16 bits, the 16 bytes that a thread moves at once.
 
 #include "Ops/Warp.cuh"
 

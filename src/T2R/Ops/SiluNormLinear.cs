@@ -5,7 +5,7 @@ namespace T2R.Ops;
 
 /// <summary>
 /// What follows an operator in a layer, y = RMSNorm(silu(x)) Wᵀ, keeping x alone: the norm is made again in the backward, some rows at a time, so that fp32 copies of half
-/// types stay small. Sums of W's gradient over such chunks are rounded to its dtype after each. On a card in bf16 the kernels of <c>RmsNorm.cu</c> take all rows at once:
+/// types stay small. Sums of W's gradient over such chunks are rounded to its dtype after each. On a card in 16 bits the kernels of <c>RmsNorm.cu</c> take all rows at once:
 /// the norm, then its gradient, is no larger than what the backward of the operator before it holds.
 /// </summary>
 public sealed class SiluNormLinear : SafeFunction<SiluNormLinear>

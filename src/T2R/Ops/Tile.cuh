@@ -32,32 +32,38 @@ __device__ __forceinline__ void multiply(float (&c0)[4], float (&c1)[4], const u
     multiply(c1, a, b[2], b[3]);
 }
 
-// Two neighbouring 8-column results as a left factor in two parts: rounded, and what rounding took.
+// Two neighbouring 8-column results as a left factor in two parts: rounded to bf16, and what rounding took. Right factors are bf16 as well.
 struct SplitLeft
 {
     unsigned rounded[4], rest[4];
 
-    __device__ __forceinline__ SplitLeft(float (&c)[2][4])
+    __device__ __forceinline__ SplitLeft(const float (&c0)[4], const float (&c1)[4])
     {
-        as_left(rounded, c[0], c[1]);
-        subtract(c[0], rounded[0], rounded[1]);
-        subtract(c[1], rounded[2], rounded[3]);
-        as_left(rest, c[0], c[1]);
+        split(rounded[0], rest[0], c0[0], c0[1]);
+        split(rounded[1], rest[1], c0[2], c0[3]);
+        split(rounded[2], rest[2], c1[0], c1[1]);
+        split(rounded[3], rest[3], c1[2], c1[3]);
+    }
+
+    // c0, c1 += the rounded part alone times b.
+    __device__ __forceinline__ void multiply_rounded_by(float (&c0)[4], float (&c1)[4], const unsigned (&b)[4]) const
+    {
+        multiply_bf16(c0, rounded, b[0], b[1]);
+        multiply_bf16(c1, rounded, b[2], b[3]);
     }
 
     __device__ __forceinline__ void multiply_by(float (&c0)[4], float (&c1)[4], const unsigned (&b)[4]) const
     {
-        multiply(c0, c1, rounded, b);
-        multiply(c0, c1, rest, b);
+        multiply_rounded_by(c0, c1, b);
+        multiply_bf16(c0, rest, b[0], b[1]);
+        multiply_bf16(c1, rest, b[2], b[3]);
     }
 
 private:
-    static __device__ __forceinline__ void subtract(float (&c)[4], unsigned above, unsigned below)
+    static __device__ __forceinline__ void split(unsigned& rounded, unsigned& rest, float x, float y)
     {
-        c[0] -= widen_low(above);
-        c[1] -= widen_high(above);
-        c[2] -= widen_low(below);
-        c[3] -= widen_high(below);
+        rounded = pack_bf16(x, y);
+        rest = pack_bf16(x - widen_bf16_low(rounded), y - widen_bf16_high(rounded));
     }
 };
 
@@ -77,35 +83,35 @@ struct Tile
     static __device__ __forceinline__ int at(int row, int position) { return unit(row, position >> 3) + (position & 7); }
 
     // Left factor, rows [row, row + 16), columns [k, k + 16).
-    static __device__ __forceinline__ void left(unsigned (&a)[4], const bf16* tile, int row, int k)
+    static __device__ __forceinline__ void left(unsigned (&a)[4], const b16* tile, int row, int k)
     {
         int lane = threadIdx.x & 31;
         load_matrices(a, tile + unit(row + (lane & 15), (k >> 3) + (lane >> 4)));
     }
 
     // Left factor of the transposed tile: its rows are the tile's columns [row, row + 16), its columns the tile's rows [k, k + 16).
-    static __device__ __forceinline__ void left_transposed(unsigned (&a)[4], const bf16* tile, int row, int k)
+    static __device__ __forceinline__ void left_transposed(unsigned (&a)[4], const b16* tile, int row, int k)
     {
         int lane = threadIdx.x & 31;
         load_matrices_transposed(a, tile + unit(k + (lane & 7) + ((lane >> 4) << 3), (row >> 3) + ((lane >> 3) & 1)));
     }
 
     // Right factors of two 8-column results: columns are the tile's rows [n, n + 16), depth its columns [k, k + 16).
-    static __device__ __forceinline__ void right(unsigned (&b)[4], const bf16* tile, int n, int k)
+    static __device__ __forceinline__ void right(unsigned (&b)[4], const b16* tile, int n, int k)
     {
         int lane = threadIdx.x & 31;
         load_matrices(b, tile + unit(n + (lane & 7) + ((lane >> 4) << 3), (k >> 3) + ((lane >> 3) & 1)));
     }
 
     // Right factors of two 8-column results: columns are the tile's columns [n, n + 16), depth its rows [k, k + 16).
-    static __device__ __forceinline__ void right_transposed(unsigned (&b)[4], const bf16* tile, int k, int n)
+    static __device__ __forceinline__ void right_transposed(unsigned (&b)[4], const b16* tile, int k, int n)
     {
         int lane = threadIdx.x & 31;
         load_matrices_transposed(b, tile + unit(k + (lane & 15), (n >> 3) + (lane >> 4)));
     }
 
     // Eight neighbours in memory, interleaved where a row is groups of 32.
-    static __device__ __forceinline__ void put(bf16* tile, int row, int u, uint4 x)
+    static __device__ __forceinline__ void put(b16* tile, int row, int u, uint4 x)
     {
         if constexpr (D % 32 == 0)
         {

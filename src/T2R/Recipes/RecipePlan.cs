@@ -60,7 +60,7 @@ public sealed class RecipePlan : IDisposable
     public bool NeedsTeacher => Shape.Teacher is not null;
 
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
-    public IReadOnlyList<string> Warnings => [.. Source?.Warnings ?? [], .. SettingsWithoutEffect()];
+    public IReadOnlyList<string> Warnings => [.. Conversion?.Warnings ?? Source?.Warnings ?? [], .. SettingsWithoutEffect()];
 
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null), .. Card is null ? [] : MissingKernels.OfShape(Config, Dtype)];

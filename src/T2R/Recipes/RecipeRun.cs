@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using T2R.Generation.Decoding;
 using T2R.Checkpoints;
 using T2R.Conversion;
 using T2R.Interop;
@@ -176,7 +177,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     private ReportRow AsExported(RunMeasure measure, IReadOnlyList<ReportRow> before)
     {
         using var exported = ModelFolder.Open(ExportFolder);
-        using var model = exported.Load(plan.Device, plan.Dtype);
+        using var model = exported.Load(plan.Device, Decoders.LoadIn(exported.Config, plan.Device, plan.Dtype));
         return model.Config.IsRecurrent ? measure.RecurrentRow("exported, token by token", model, before) : measure.Row("exported", model, before);
     }
 }

@@ -37,12 +37,14 @@ public static class RunExport
             Origin = record.Companions,
             Trained = trained,
             Recipe = File.ReadAllText(Path.Combine(runFolder, RecipeRun.RecipeFile)),
-            Figures = checkpoint.Evaluation is { } e ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens of training, over {e.Predictions:N0} predictions", $"{e.Perplexity:F2}")] : [],
+            Figures = checkpoint.Evaluation is { } e
+                ? [new MeasuredFigure($"perplexity after {e.Tokens:N0} tokens of training{(quantization is null ? "" : $", before weights were rounded to {quantization}")}, over {e.Predictions:N0} predictions", $"{e.Perplexity:F2}")]
+                : [],
             Replace = replace,
         }, progress, cancellation);
-        return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)));
+        return new ExportedRun(checkpoint.Path, trained, WeightLayout.Of(config).Sum(s => s.Count), DtypeName.Of(DtypeName.Parse(stored)), checkpoint.Evaluation is not null);
 
-        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.View(spec.Name) : start.Read(spec);
+        Tensor Held(WeightSpec spec) => checkpoint.Holds(spec.Name) ? checkpoint.Read(spec.Name) : start.Read(spec);
 
         Tensor Merged(WeightSpec spec)
         {

@@ -23,7 +23,7 @@ internal sealed class StartWeights(string runFolder, RunRecord record, ModelConf
         }
 
         _folder ??= Open();
-        using var view = _folder.View(spec);
+        using var view = _folder.Read(spec);
         return view.to(dtype, copy: true);
     }
 

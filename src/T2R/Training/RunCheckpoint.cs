@@ -103,10 +103,11 @@ public sealed class RunCheckpoint : IDisposable
     /// <param name="name">T2R's name.</param>
     public bool Holds(string name) => _weights.Entries.ContainsKey(name);
 
-    /// <summary>A weight that it holds: a CPU tensor over the mapped file, good while this checkpoint is open.</summary>
+    /// <summary>Reads a weight that it holds into a CPU tensor, owned by the current dispose scope.</summary>
     /// <param name="name">T2R's name.</param>
     /// <exception cref="UserErrorException">It holds none of that name.</exception>
-    public Tensor View(string name) => _weights.View(name);
+    /// <exception cref="IOException">The disk fails, or a file was cut off meanwhile.</exception>
+    public Tensor Read(string name) => _weights.Read(name);
 
     /// <summary>The weights it holds, copied over those of the model that the run began with.</summary>
     /// <param name="weights">Overwritten.</param>

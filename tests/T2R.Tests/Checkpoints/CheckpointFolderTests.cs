@@ -35,8 +35,8 @@ public class CheckpointFolderTests
         Assert.Equal(["a", "b", "c"], checkpoint.Entries.Keys);
         Assert.Equal(3, checkpoint.TotalBytes);
         Assert.Equal(folder["2.safetensors"], checkpoint.FileOf("c"));
-        Assert.Equal((byte)'c', checkpoint.View("c").item<byte>());
-        Assert.Contains("'d'", Assert.Throws<UserErrorException>(() => checkpoint.View("d")).Message, StringComparison.Ordinal);
+        Assert.Equal((byte)'c', checkpoint.Read("c").item<byte>());
+        Assert.Contains("'d'", Assert.Throws<UserErrorException>(() => checkpoint.Read("d")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -55,6 +55,41 @@ public class CheckpointFolderTests
         Assert.Contains(problems, p => p.Contains("'3.safetensors' is missing", StringComparison.Ordinal) && p.Contains("'c'", StringComparison.Ordinal));
         Assert.Contains(problems, p => p.Contains("'../4.safetensors', which leaves the folder", StringComparison.Ordinal));
         Assert.Contains(problems, p => p.Contains("'/5.safetensors', which leaves the folder", StringComparison.Ordinal));
+    }
+
+    // models--org--name: blobs hold the content under its hash, a snapshot links to it.
+    [Fact]
+    public void A_snapshot_in_Hugging_Faces_cache_opens_through_its_links()
+    {
+        using var folder = new TemporaryFolder();
+        WriteShard(folder["blobs/1f"], "a");
+        WriteShard(folder["blobs/2f"], "b");
+        string snapshot = folder["snapshots/abc"];
+        Directory.CreateDirectory(snapshot);
+        File.WriteAllText(folder["blobs/3f"], """{"weight_map":{"a":"1.safetensors","b":"2.safetensors"}}""");
+        foreach (var (name, blob) in new[] { ("1.safetensors", "1f"), ("2.safetensors", "2f"), ("model.safetensors.index.json", "3f") })
+        {
+            File.CreateSymbolicLink(Path.Combine(snapshot, name), $"../../blobs/{blob}");
+        }
+
+        using (var checkpoint = CheckpointFolder.Open(snapshot))
+        {
+            Assert.Equal(["a", "b"], checkpoint.Entries.Keys);
+        }
+
+        File.Delete(folder["blobs/2f"]);
+        string problem = Assert.Single(ProblemsOf(snapshot));
+        Assert.Contains("2.safetensors: this is a link to ../../blobs/2f, where there is no file; fetch the file again", problem, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("nowhere")]
+    [InlineData("model.safetensors")]
+    public void A_link_that_leads_nowhere_is_told_from_a_missing_file(string target)
+    {
+        using var folder = new TemporaryFolder();
+        File.CreateSymbolicLink(folder["model.safetensors"], target);
+        Assert.Contains($"model.safetensors: this is a link to {target}", Assert.Single(ProblemsOf(folder.Path)), StringComparison.Ordinal);
     }
 
     [Fact]

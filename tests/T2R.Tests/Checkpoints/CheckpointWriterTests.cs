@@ -51,7 +51,7 @@ public class CheckpointWriterTests
 
         using var checkpoint = CheckpointFolder.Open(folder["out"]);
         Assert.Equal(Plan.Select(s => s.Name), checkpoint.Entries.Keys);
-        Assert.All(Plan.Skip(1), s => Assert.Equal(s.Name, $"t{checkpoint.View(s.Name)[0, 0].item<int>()}"));
+        Assert.All(Plan.Skip(1), s => Assert.Equal(s.Name, $"t{checkpoint.Read(s.Name)[0, 0].item<int>()}"));
         using var index = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder["out"], "model.safetensors.index.json")));
         Assert.Equal(Plan.Sum(s => s.ByteCount), index.RootElement.GetProperty("metadata").GetProperty("total_size").GetInt64());
     }

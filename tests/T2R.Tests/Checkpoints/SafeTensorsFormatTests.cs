@@ -42,10 +42,13 @@ public class SafeTensorsFormatTests
     {
         using var folder = new TemporaryFolder();
         TensorSpec[] plan = [new("byte", ScalarType.Byte, [3]), new("half", ScalarType.BFloat16, [1]), new("double", ScalarType.Float64, [1]), new("byte2", ScalarType.Byte, [1])];
-        File.WriteAllBytes(folder["f"], Written(plan, null, w => Array.ForEach(plan, s => w.Write(s.Name, new byte[s.ByteCount]))));
+        File.WriteAllBytes(folder["f"], Written(plan, null, Fill));
         using var file = SafeTensorsFile.Open(folder["f"]);
         Assert.Equal(["double", "half", "byte", "byte2"], file.Entries.Select(e => e.Name));
+        Assert.Equal(Written(plan, null, Fill), Written([.. plan.Reverse()], null, Fill));
         Assert.All(file.Entries, e => Assert.Equal(0, e.Offset % (e.ByteCount / Math.Max(1, e.Shape[0]))));
+
+        void Fill(SafeTensorsWriter writer) => Array.ForEach(plan, s => writer.Write(s.Name, new byte[s.ByteCount]));
     }
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using T2R.Checkpoints;
 using Xunit;
 
@@ -6,9 +7,15 @@ namespace T2R.Tests.Checkpoints;
 public class SafeTensorsValidationTests
 {
     [Theory]
-    [InlineData("F8_E4M3", "[2,3]", "[0,24]", "dtype 'F8_E4M3'")]
+    [InlineData("F8_E8M0", "[2,3]", "[0,6]", "dtype 'F8_E8M0'")]
+    [InlineData("F4", "[2,3]", "[0,3]", "dtype 'F4'")]
+    [InlineData("U32", "[2,3]", "[0,24]", "dtype 'U32'")]
     [InlineData("f32", "[2,3]", "[0,24]", "dtype 'f32'")]
     [InlineData("F32", "[2,-3]", "[0,24]", "non-negative integer in its shape")]
+    [InlineData("F32", "[-0]", "[0,0]", "non-negative integer in its shape")]
+    [InlineData("F32", "[1e1]", "[0,40]", "non-negative integer in its shape")]
+    [InlineData("F32", "[2,3]", "[18446744073709551592,18446744073709551616]", "non-negative integer in its data_offsets")]
+    [InlineData("F32", "[2,3]", "[9223372036854775783,9223372036854775807]", "starts at byte 9223372036854775783 of the data, expected 0")]
     [InlineData("F32", "[2,3.0]", "[0,24]", "non-negative integer in its shape")]
     [InlineData("F32", "[2,\"3\"]", "[0,24]", "non-negative integer in its shape")]
     [InlineData("F32", "[2,[3]]", "[0,24]", "non-negative integer in its shape")]
@@ -20,7 +27,7 @@ public class SafeTensorsValidationTests
     [InlineData("F32", "[2,3]", "[24,0]", "data_offsets [24,0]")]
     [InlineData("F32", "[2,3]", "[-24,0]", "non-negative integer in its data_offsets")]
     [InlineData("F32", "[2,3]", "[0]", "pair of data_offsets")]
-    [InlineData("F32", "[2,3]", "[0,24,48]", "pair of data_offsets")]
+    [InlineData("F32", "[2,3]", "[0,24,48]", "more than 2 numbers in its data_offsets")]
     [InlineData("F32", "[2,3]", "[8,32]", "starts at byte 8 of the data, expected 0")]
     [InlineData("F32", "[2,4]", "[0,32]", "truncated")]
     public void A_wrong_tensor_is_named_with_its_file(string dtype, string shape, string offsets, string expected) =>
@@ -53,10 +60,40 @@ public class SafeTensorsValidationTests
 
     [Fact]
     public void More_dimensions_than_torch_knows_are_refused() =>
-        Refused(RawSafeTensors.Bytes(RawSafeTensors.One("U8", $"[{string.Join(',', Enumerable.Repeat(1, 65))}]", "[0,1]"), 1), "65 dimensions");
+        Refused(RawSafeTensors.Bytes(RawSafeTensors.One("U8", $"[{string.Join(',', Enumerable.Repeat(1, 65))}]", "[0,1]"), 1), "more than 64 numbers in its shape");
+
+    [Fact]
+    public void Names_that_a_terminal_would_obey_or_that_fill_it_are_shown_without_harm() => Refused(
+        RawSafeTensors.Bytes($$$"""{"\u001b[2J{{{new string('x', 5000)}}}":{"dtype":"F32","shape":[],"data_offsets":[0,0]}}""", 0),
+        $"tensor '\\u001b[2J{new string('x', 196)}…' has 0 bytes");
 
     [Fact]
     public void A_header_that_is_not_UTF8_is_refused() => Refused(RawSafeTensors.Bytes([(byte)'{', 0xff, (byte)'}'], 0), "UTF-8");
+
+    [Theory]
+    [InlineData("a shape without end")]
+    [InlineData("a name without end")]
+    [InlineData("brackets without end")]
+    [InlineData("tensors without end")]
+    public void A_large_header_takes_no_more_memory_than_some_times_its_size(string kind)
+    {
+        const int size = 4_000_000;
+        string header = kind switch
+        {
+            "a shape without end" => "{\"w\":{\"dtype\":\"F32\",\"shape\":[" + string.Concat(Enumerable.Repeat("0,", size / 2)),
+            "a name without end" => "{\"" + new string('w', size) + "\":{}}",
+            "brackets without end" => "{\"w\":" + new string('[', size),
+            _ => "{" + string.Join(',', Enumerable.Range(0, size / 64).Select(i => $$$"""
+                "{{{i:D9}}}":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}
+                """)) + ",",
+        };
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["f"], RawSafeTensors.Bytes(header, 0));
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        string message = Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["f"])).Message;
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, size, 16 * size);
+        Assert.InRange(message.Length, 1, 1000);
+    }
 
     [Fact]
     public void A_file_cut_short_says_so_with_the_tensor_and_what_to_do() =>
@@ -72,16 +109,20 @@ public class SafeTensorsValidationTests
     [InlineData("", "0 bytes")]
     [InlineData("1234567", "7 bytes")]
     [InlineData("\0\0\0\0\0\0\0\0{}", "header length is 0")]
+    [InlineData("\u0001\u00e1\u00f5\u0005\0\0\0\0{}", "header length is 100000001 bytes, expected 1 to 100000000")]
+    [InlineData("\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff\u00ff{}", "header length is 18446744073709551615 bytes")]
     [InlineData("<!DOCTYPE html><html>", "not a SafeTensors file")]
     [InlineData("version https://git-lfs.github.com/spec/v1", "git lfs pull")]
     public void Something_else_than_SafeTensors_is_called_so(string content, string expected) => Refused([.. content.Select(c => (byte)c)], expected);
 
     [Fact]
-    public void A_missing_file_and_a_folder_are_told_apart()
+    public void A_missing_file_a_folder_and_a_pipe_are_told_apart()
     {
         using var folder = new TemporaryFolder();
         Assert.Contains("no such file", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["nothing"])).Message, StringComparison.Ordinal);
         Assert.Contains("no such file", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["no/thing"])).Message, StringComparison.Ordinal);
+        Process.Start("mkfifo", [folder["pipe"]]).WaitForExit();
+        Assert.Contains("is a pipe", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder["pipe"])).Message, StringComparison.Ordinal);
         Assert.Contains("is a folder", Assert.Throws<UserErrorException>(() => SafeTensorsFile.Open(folder.Path)).Message, StringComparison.Ordinal);
     }
 

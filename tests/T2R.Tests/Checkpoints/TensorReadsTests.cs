@@ -30,6 +30,23 @@ public class TensorReadsTests
     }
 
     [Fact]
+    public void A_tensor_larger_than_what_is_converted_at_once_lands_whole()
+    {
+        using var temporary = new TemporaryFolder();
+        using var scope = NewDisposeScope();
+        var source = arange(5_000_001, dtype: ScalarType.Float32);
+        Write(temporary["a.safetensors"], ("w", source));
+        using var file = SafeTensorsFile.Open(temporary["a.safetensors"]);
+        var (whole, tail) = (zeros(5_000_001, ScalarType.Int64), zeros(4_300_000, ScalarType.Float64));
+        var reads = new TensorReads();
+        reads.Add(file, "w", whole);
+        reads.Add(file, "w", tail, firstRow: 700_001);
+        reads.Run();
+        Assert.True(whole.equal(arange(5_000_001, dtype: ScalarType.Int64)).all().item<bool>());
+        Assert.True(tail.equal(arange(700_001, 5_000_001, dtype: ScalarType.Float64)).all().item<bool>());
+    }
+
+    [Fact]
     public void Another_shape_and_rows_beyond_the_end_are_refused_by_name()
     {
         using var temporary = new TemporaryFolder();
@@ -44,7 +61,7 @@ public class TensorReadsTests
     }
 
     [Fact]
-    public void Bytes_are_read_past_the_mapping_and_a_file_that_was_cut_off_is_an_IOException()
+    public void A_file_that_was_cut_off_is_an_IOException()
     {
         using var temporary = new TemporaryFolder();
         using var scope = NewDisposeScope();
@@ -52,12 +69,25 @@ public class TensorReadsTests
         using var file = SafeTensorsFile.Open(temporary["a.safetensors"]);
         byte[] read = new byte[1000];
         file.Read(file["w"], 123_456, read);
-        Assert.Equal(file.Bytes("w").Slice(123_456, 1000).ToArray(), read);
+        Assert.Equal(file.ReadBytes("w").AsSpan(123_456, 1000).ToArray(), read);
 
         // By another process: this one may not write what it has open.
         Process.Start("truncate", ["-s", "-10", temporary["a.safetensors"]]).WaitForExit();
         var error = Assert.Throws<IOException>(() => file.Read(file["w"], file["w"].ByteCount - 1000, read));
         Assert.Contains("became shorter", error.Message, StringComparison.Ordinal);
+        foreach (Action whole in (Action[])[() => file.Read("w"), () => file.ReadBytes("w"), () => Land(zeros(700, 500)), () => Land(zeros(700, 500, ScalarType.Float64))])
+        {
+            Assert.Contains("tensor 'w'", Assert.Throws<IOException>(whole).Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal([3], file.Read("v").shape);
+
+        void Land(Tensor target)
+        {
+            var reads = new TensorReads();
+            reads.Add(file, "w", target);
+            reads.Run();
+        }
     }
 
     private static void Write(string path, params (string Name, Tensor Value)[] tensors)

@@ -35,7 +35,7 @@ public sealed class LogitsVerbTests : IDisposable
         Assert.Equal((ScalarType.Float32, 1), (file["logits"].Dtype, file.Entries.Length));
         for (int row = 0; row < 2; row++)
         {
-            LogitsAssert.Close(new ReferenceModel(_model).Logits(Ids[(6 * row)..(6 * (row + 1))]), file.View("logits")[row]);
+            LogitsAssert.Close(new ReferenceModel(_model).Logits(Ids[(6 * row)..(6 * (row + 1))]), file.Read("logits")[row]);
         }
     }
 

@@ -42,8 +42,8 @@ public class ConverterTests
         Assert.Equal(27, kept.Count);
         Assert.All(kept, spec =>
         {
-            Assert.Equal(ScalarType.BFloat16, target.View(spec).dtype);
-            Assert.True(source.View(spec).equal(target.View(spec)).all().item<bool>(), spec.Name);
+            Assert.Equal(ScalarType.BFloat16, target.Read(spec).dtype);
+            Assert.True(source.Read(spec).equal(target.Read(spec)).all().item<bool>(), spec.Name);
         });
     }
 
@@ -115,7 +115,7 @@ public class ConverterTests
         Assert.Equal([config.Mixers[0], new GatedSlotAttentionConfig(4, 2, 8, 6), config.Mixers[2]], target.Config.Mixers);
         Assert.False(target.Config.IsRecurrent);
         var values = WeightLayout.OfBlock(source.Config, 2).Single(s => s.Name.Contains("v_proj", StringComparison.Ordinal));
-        Assert.True(source.View(values).equal(target.View(values)).all().item<bool>());
+        Assert.True(source.Read(values).equal(target.Read(values)).all().item<bool>());
     }
 
     [Fact]
@@ -149,7 +149,7 @@ public class ConverterTests
         using var target = ModelFolder.Open(temporary["target"]);
         Assert.All(target.Tensors.Values, t => Assert.Equal(ScalarType.Float32, t.Dtype));
         var spec = WeightLayout.Of(source.Config)[0];
-        Assert.True(source.View(spec).to(ScalarType.Float32).equal(target.View(spec)).all().item<bool>());
+        Assert.True(source.Read(spec).to(ScalarType.Float32).equal(target.Read(spec)).all().item<bool>());
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public class ConverterTests
             var writer = new T2R.Checkpoints.SafeTensorsWriter(stream, tensors.Select(t => t.Item1));
             foreach (var (spec, stored) in tensors)
             {
-                writer.Write(spec.Name, file.View(stored));
+                writer.Write(spec.Name, file.Read(stored));
             }
 
             writer.Finish();

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using T2R.Conversion;
 using T2R.Mixers;
 using T2R.Models;
@@ -30,8 +31,8 @@ public class ExporterTests
         Assert.Equal(converted.Config.Mixers, exported.Config.Mixers);
         Assert.All(model.Weights.All, w =>
         {
-            Assert.Equal(ScalarType.Float32, exported.View(w.Spec).dtype);
-            Assert.True(w.Tensor.equal(exported.View(w.Spec)).all().item<bool>(), w.Spec.Name);
+            Assert.Equal(ScalarType.Float32, exported.Read(w.Spec).dtype);
+            Assert.True(w.Tensor.equal(exported.Read(w.Spec)).all().item<bool>(), w.Spec.Name);
         });
         Assert.True(File.Exists(Path.Combine(temporary["export"], "tokenizer.json")));
         Assert.Equal(File.ReadAllText(Path.Combine(temporary["target"], "conversion.json")), File.ReadAllText(Path.Combine(temporary["export"], "conversion.json")));
@@ -69,6 +70,32 @@ public class ExporterTests
     }
 
     [Fact]
+    public void Scaled_positions_are_written_where_programs_heed_them()
+    {
+        using var temporary = new TemporaryFolder();
+        RopeScaling[] scalings = [new LinearRopeScaling(2), new Llama3RopeScaling(8, 1, 4, 8192)];
+        foreach (var scaling in scalings)
+        {
+            ImmutableArray<MixerConfig> mixers = [.. Enumerable.Repeat<MixerConfig>(new SoftmaxAttentionConfig(4, 2, 8, 10000, null, scaling), 3)];
+            TinyTransformer.Write(temporary["transformer"], TinyTransformer.Config with { Mixers = mixers });
+            using var exported = ModelFolder.Open(temporary["transformer"]);
+            Assert.Equal(mixers, exported.Config.Mixers);
+            Assert.Empty(exported.Warnings);
+            Assert.Contains("\"LlamaForCausalLM\"", File.ReadAllText(temporary["transformer/config.json"]));
+
+            var plan = Converter.Plan(exported, new ConversionOptions { SoftmaxLayers = [1] });
+            Assert.Contains("attn.rope_scaling", Assert.Single(plan.Warnings));
+            Assert.Empty(Converter.Plan(exported, new ConversionOptions()).Warnings);
+            Converter.Run(plan, temporary["hybrid"], cancellation: TestContext.Current.CancellationToken);
+            using var hybrid = ModelFolder.Open(temporary["hybrid"]);
+            Assert.Equal(mixers[1], hybrid.Config.Mixers[1]);
+            Assert.Contains("Not the same model in Python", File.ReadAllText(temporary["hybrid/README.md"]));
+            Directory.Delete(temporary["transformer"], recursive: true);
+            Directory.Delete(temporary["hybrid"], recursive: true);
+        }
+    }
+
+    [Fact]
     public void A_random_folder_holds_the_weights_of_a_random_model()
     {
         using var temporary = new TemporaryFolder();
@@ -77,7 +104,7 @@ public class ExporterTests
         using var weights = WeightSet.Random(TinyTransformer.Config, 5, CPU);
         Assert.All(weights.All, w =>
         {
-            using var view = folder.View(w.Spec);
+            using var view = folder.Read(w.Spec);
             using var same = view.equal(w.Tensor).all();
             Assert.True(same.item<bool>(), w.Spec.Name);
         });

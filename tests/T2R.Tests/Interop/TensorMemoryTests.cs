@@ -66,7 +66,7 @@ public class TensorMemoryTests
         {
             Marshal.Copy(new[] { 0f, 1, 2, 3, 4, 5 }, 0, memory, 6);
             long before = TensorCount.Settled();
-            using (var x = TensorMemory.FromMapped(memory, [2, 3], float32))
+            using (var x = TensorMemory.FromMemory(memory, [2, 3], float32))
             {
                 Assert.Equal(memory, TensorMemory.DataPointer(x));
                 Assert.Equal([2, 3], x.shape);
@@ -99,7 +99,7 @@ public class TensorMemoryTests
     {
         using var scope = NewDisposeScope();
         var source = tensor([1f, 0f, 1f]).to(dtype);
-        var x = TensorMemory.FromMapped(TensorMemory.DataPointer(source), [3], dtype);
+        var x = TensorMemory.FromMemory(TensorMemory.DataPointer(source), [3], dtype);
         Assert.Equal(dtype, x.dtype);
         Assert.Equal(size, x.element_size());
         Assert.True(x.eq(source).all().item<bool>());
@@ -110,10 +110,10 @@ public class TensorMemoryTests
     {
         using var scope = NewDisposeScope();
         var source = tensor(3.5);
-        Assert.Equal(3.5, TensorMemory.FromMapped(TensorMemory.DataPointer(source), [], float64).item<double>());
-        Assert.Equal(0, TensorMemory.FromMapped(0, [2, 0, 3], float32).sum().item<float>());
-        Assert.Throws<ArgumentException>(() => TensorMemory.FromMapped(0, [2], float32));
-        Assert.Throws<ArgumentOutOfRangeException>(() => TensorMemory.FromMapped(1, [-2], float32));
+        Assert.Equal(3.5, TensorMemory.FromMemory(TensorMemory.DataPointer(source), [], float64).item<double>());
+        Assert.Equal(0, TensorMemory.FromMemory(0, [2, 0, 3], float32).sum().item<float>());
+        Assert.Throws<ArgumentException>(() => TensorMemory.FromMemory(0, [2], float32));
+        Assert.Throws<ArgumentOutOfRangeException>(() => TensorMemory.FromMemory(1, [-2], float32));
     }
 
     [Fact]
@@ -125,12 +125,40 @@ public class TensorMemoryTests
             var source = zeros(4);
             for (int i = 0; i < 10; i++)
             {
-                TensorMemory.FromMapped(TensorMemory.DataPointer(source), [4], float32).add_(1);
+                TensorMemory.FromMemory(TensorMemory.DataPointer(source), [4], float32).add_(1);
             }
 
             Assert.Equal(10f, source[0].item<float>());
         }
 
         Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void A_part_of_a_tensors_bytes_is_that_part_and_no_more()
+    {
+        using var scope = NewDisposeScope();
+        var x = tensor((byte[])[1, 2, 3, 4, 5, 6]).view(2, 3);
+        Assert.Equal([3, 4], TensorMemory.Bytes(x, 2, 2).ToArray());
+        Assert.Empty(TensorMemory.Bytes(x, 6, 0).ToArray());
+        foreach (var (offset, count) in new[] { (-1L, 1), (0L, 7), (6L, 1), (long.MaxValue, 1) })
+        {
+            Assert.Throws<ArgumentOutOfRangeException>(() => TensorMemory.Bytes(x, offset, count).Length);
+        }
+
+        Assert.Throws<ArgumentException>(() => TensorMemory.Bytes(x.t(), 0, 1).Length);
+    }
+
+    [Fact]
+    public void Memory_in_large_pages_is_memory()
+    {
+        using var scope = NewDisposeScope();
+        long[][] shapes = [[5_000_001], [3, 2], [0, 7], []];
+        foreach (long[] shape in shapes)
+        {
+            var x = TensorMemory.ToBeFilled(shape, float64);
+            Assert.Equal(shape, x.shape);
+            Assert.Equal(2 * x.numel(), x.fill_(2).sum().item<double>());
+        }
     }
 }

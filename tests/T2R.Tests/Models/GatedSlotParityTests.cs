@@ -45,6 +45,13 @@ public sealed class GatedSlotParityTests : IDisposable
     }
 
     [Fact]
+    public void A_hybrid_folder_with_scaled_positions_gives_the_reference_logits()
+    {
+        var (model, loaded) = Load(new TinyShape { HybridLayers = [0, 2], Theta = 100, Scaling = new Llama3RopeScaling(8, 1, 4, 40) });
+        AssertParity(model, loaded, GatedSlotForm.Chunk);
+    }
+
+    [Fact]
     public void Texts_of_a_batch_do_not_see_each_other()
     {
         var (model, loaded) = Load(new TinyShape { HybridLayers = [2] });

@@ -8,9 +8,12 @@ public class MistralConfigTests
 {
     public static TheoryData<string, string> Unsupported => new()
     {
-        { "rope_scaling", """{"type": "linear", "factor": 2.0}""" },
+        { "rope_scaling", """{"type": "linear"}""" },
+        { "rope_scaling", """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 1.0, "original_max_position_embeddings": 8192}""" },
+        { "rope_scaling", "8" },
         { "attention_bias", "true" },
         { "mlp_bias", "true" },
+        { "rope_interleaved", "true" },
         { "hidden_act", "\"gelu\"" },
         { "quantization_config", """{"bits": 4}""" },
         { "partial_rotary_factor", "0.5" },
@@ -106,12 +109,39 @@ public class MistralConfigTests
         Assert.Equal(7, ((SoftmaxAttentionConfig)Opening.Config(new TinyModel(new TinyShape { Window = 7 })).Mixers[0]).SlidingWindow);
     }
 
+    [Theory]
+    [InlineData("yarn")]
+    [InlineData("dynamic")]
+    [InlineData("longrope")]
+    [InlineData("ntk")]
+    [InlineData("su")]
+    public void Rope_that_is_scaled_otherwise_is_refused_by_name(string type)
+    {
+        foreach (var (parent, key) in new[] { ("rope_scaling", "type"), ("rope_scaling", "rope_type"), ("rope_parameters", "rope_type") })
+        {
+            var model = new TinyModel(new TinyShape());
+            model.Config[parent] = new JsonObject { [key] = type, ["factor"] = 4.0 };
+            Opening.IsRefused(model, $"{parent}.{key} is \"{type}\"", "default, linear and llama3");
+        }
+    }
+
     [Fact]
-    public void Scaled_rope_parameters_are_refused()
+    public void Every_missing_number_of_a_scaling_is_named()
     {
         var model = new TinyModel(new TinyShape());
-        model.Config["rope_parameters"] = new JsonObject { ["rope_type"] = "yarn", ["rope_theta"] = 10000 };
-        Opening.IsRefused(model, "rope_parameters.rope_type", "yarn");
+        model.Config["rope_scaling"] = new JsonObject { ["rope_type"] = "llama3" };
+        var problems = Opening.Problems(model);
+        Assert.Equal(["factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"], problems.Select(p => p.Split(' ')[1]["rope_scaling.".Length..]));
+    }
+
+    [Fact]
+    public void Two_scalings_that_disagree_are_refused()
+    {
+        var model = new TinyModel(new TinyShape { Scaling = new LinearRopeScaling(2) });
+        model.Config["rope_parameters"] = new JsonObject { ["rope_type"] = "linear", ["rope_theta"] = 10000.0, ["factor"] = 2.0 };
+        Assert.Equal(new LinearRopeScaling(2), ((SoftmaxAttentionConfig)Opening.Config(model).Mixers[0]).RopeScaling);
+        model.Config["rope_parameters"]!["factor"] = 4.0;
+        Opening.IsRefused(model, "rope_parameters", "rope_scaling");
     }
 
     [Fact]

@@ -98,7 +98,7 @@ public sealed class QuantizedModelTests : IDisposable
         string path = Store(QuantizedFormat.FourBit, ScalarType.Float32);
         using var folder = ModelFolder.Open(path);
         string error = Assert.Throws<UserErrorException>(() => Exporter.Export(
-            folder.Config, folder.View, _folder["again"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken)).Message;
+            folder.Config, folder.Read, _folder["again"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken)).Message;
         Assert.Contains("which can be run and nothing else", error);
         Assert.False(Directory.Exists(_folder["again"]));
         Assert.Contains("int8 cannot be made", Assert.Throws<UserErrorException>(() => folder.Load(CPU, ScalarType.Float32, QuantizedFormat.EightBit)).Message);
@@ -111,7 +111,7 @@ public sealed class QuantizedModelTests : IDisposable
         using var folder = ModelFolder.Open(_folder["odd"]);
         Assert.Contains("blocks.0.mlp.down_proj.weight has 100 columns", Assert.Throws<UserErrorException>(() => folder.Load(CPU, ScalarType.Float32, QuantizedFormat.FourBit)).Message);
         var options = new ExportOptions { Quantization = QuantizedFormat.EightBit };
-        Assert.Throws<UserErrorException>(() => Exporter.Export(folder.Config, folder.View, _folder["out"], options, cancellation: TestContext.Current.CancellationToken));
+        Assert.Throws<UserErrorException>(() => Exporter.Export(folder.Config, folder.Read, _folder["out"], options, cancellation: TestContext.Current.CancellationToken));
         Assert.False(Directory.Exists(_folder["out"]));
     }
 
@@ -147,7 +147,7 @@ public sealed class QuantizedModelTests : IDisposable
         config["quantization_config"]![key] = JsonNode.Parse(value);
         File.WriteAllText(path, config.ToJsonString());
         string error = string.Join("\n", Assert.Throws<UserErrorException>(() => ModelFolder.Open(Path.GetDirectoryName(path)!)).Problems);
-        Assert.Contains(value == "8" ? "q_proj.weight' is Byte [64, 32], expected Int8 [64, 64] by quantization_config" : $"quantization_config.{key}", error);
+        Assert.Contains(value == "8" ? "q_proj.weight' is U8 [64, 32], expected I8 [64, 64] by quantization_config" : $"quantization_config.{key}", error);
     }
 
     [Fact]
@@ -159,7 +159,7 @@ public sealed class QuantizedModelTests : IDisposable
         File.WriteAllText(Path.Combine(_folder["plain"], "config.json"), config);
         string error = string.Join("\n", Assert.Throws<UserErrorException>(() => ModelFolder.Open(_folder["plain"])).Problems);
         Assert.Contains("'model.layers.1.mlp.up_proj.weight_scale' is missing", error);
-        Assert.Contains("'model.layers.1.mlp.up_proj.weight' is Float32 [128, 64], expected Byte [128, 32]", error);
+        Assert.Contains("'model.layers.1.mlp.up_proj.weight' is F32 [128, 64], expected U8 [128, 32]", error);
     }
 
     private string Store(QuantizedFormat format, ScalarType dtype, IReadOnlyList<MeasuredFigure>? figures = null)
@@ -167,7 +167,7 @@ public sealed class QuantizedModelTests : IDisposable
         new TinyModel(Shape, dtype).Save(_folder["m"]);
         using var source = ModelFolder.Open(_folder["m"]);
         var options = new ExportOptions { Dtype = dtype, Quantization = format, Figures = figures ?? [] };
-        Exporter.Export(source.Config, source.View, _folder["stored"], options, cancellation: TestContext.Current.CancellationToken);
+        Exporter.Export(source.Config, source.Read, _folder["stored"], options, cancellation: TestContext.Current.CancellationToken);
         return _folder["stored"];
     }
 }

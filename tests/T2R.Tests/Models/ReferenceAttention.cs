@@ -1,3 +1,5 @@
+using T2R.Mixers;
+
 namespace T2R.Tests.Models;
 
 /// <summary>Softmax attention and gated slot attention over a whole text, one query after another, as the formulas are written.</summary>
@@ -98,7 +100,7 @@ internal static class ReferenceAttention
         return outputs;
     }
 
-    // Channel c and channel c + d/2 of each head are one plane, turned by t · θ^(−2c/d).
+    // Channel c and channel c + d/2 of each head are one plane, turned by t · θ^(−2c/d), or what scaling makes of it.
     private static double[] Rotate(double[] x, int t, TinyShape shape)
     {
         int d = shape.HeadDim;
@@ -106,12 +108,25 @@ internal static class ReferenceAttention
         for (int i = 0; i < x.Length; i++)
         {
             int c = i % d, half = d / 2;
-            double angle = t * Math.Pow(shape.Theta, -2.0 * (c % half) / d);
+            double angle = t * Scaled(Math.Pow(shape.Theta, -2.0 * (c % half) / d), shape.Scaling);
             y[i] = c < half
                 ? (x[i] * Math.Cos(angle)) - (x[i + half] * Math.Sin(angle))
                 : (x[i] * Math.Cos(angle)) + (x[i - half] * Math.Sin(angle));
         }
 
         return y;
+    }
+
+    private static double Scaled(double frequency, RopeScaling? scaling)
+    {
+        if (scaling is not Llama3RopeScaling llama)
+        {
+            return frequency / (scaling?.Factor ?? 1);
+        }
+
+        // How many turns the original length makes: few are slowed, many are kept.
+        double turns = llama.OriginalPositions * frequency / (2 * Math.PI);
+        double kept = Math.Clamp((turns - llama.LowFrequencyFactor) / (llama.HighFrequencyFactor - llama.LowFrequencyFactor), 0, 1);
+        return (kept * frequency) + ((1 - kept) * frequency / llama.Factor);
     }
 }

@@ -57,7 +57,7 @@ public class StoredWeightsTests
         var model = new TinyModel(Mistral, ScalarType.Int32);
         var problems = Opening.Problems(model);
         Assert.Equal(model.Weights.Count, problems.Count);
-        Assert.All(problems, p => Assert.Contains("Int32", p));
+        Assert.All(problems, p => Assert.Contains("I32", p));
     }
 
     [Fact]

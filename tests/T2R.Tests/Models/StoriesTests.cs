@@ -53,7 +53,7 @@ public class StoriesTests
     {
         using var scope = NewDisposeScope();
         using var checkpoint = CheckpointFolder.Open(folder);
-        var weights = checkpoint.Entries.Keys.ToDictionary(name => name, name => checkpoint.View(name).to(ScalarType.Float64).data<double>().ToArray());
+        var weights = checkpoint.Entries.Keys.ToDictionary(name => name, name => checkpoint.Read(name).to(ScalarType.Float64).data<double>().ToArray());
         return name => weights[name];
     }
 }

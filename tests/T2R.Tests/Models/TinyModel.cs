@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using T2R.Checkpoints;
+using T2R.Mixers;
 using static TorchSharp.torch;
 
 namespace T2R.Tests.Models;
@@ -104,6 +105,7 @@ internal sealed class TinyModel
         ["num_hidden_layers"] = shape.Layers,
         ["rms_norm_eps"] = shape.Epsilon,
         ["rope_theta"] = shape.Theta,
+        ["rope_scaling"] = ScalingOf(shape),
         ["sliding_window"] = shape.Window,
         ["tie_word_embeddings"] = shape.Tied,
         ["max_position_embeddings"] = 4096,
@@ -141,6 +143,18 @@ internal sealed class TinyModel
             ["qkv_bias"] = false,
             ["window_size"] = shape.Window,
             ["rope_theta"] = shape.Theta,
+            ["rope_scaling"] = ScalingOf(shape),
         },
+    };
+
+    private static JsonObject? ScalingOf(TinyShape shape) => shape.Scaling switch
+    {
+        null => null,
+        Llama3RopeScaling s => new JsonObject
+        {
+            ["rope_type"] = "llama3", ["factor"] = s.Factor, ["low_freq_factor"] = s.LowFrequencyFactor, ["high_freq_factor"] = s.HighFrequencyFactor,
+            ["original_max_position_embeddings"] = s.OriginalPositions,
+        },
+        var s => new JsonObject { ["type"] = "linear", ["factor"] = s.Factor },
     };
 }

@@ -1,3 +1,5 @@
+using T2R.Mixers;
+
 namespace T2R.Tests.Models;
 
 /// <summary>The shape of a model made for a test, in the plain words of config.json. A layer is gated slot attention unless it is named as softmax.</summary>
@@ -13,6 +15,7 @@ internal sealed record TinyShape
     public double Epsilon { get; init; } = 1e-5;
     public bool Tied { get; init; }
     public double Theta { get; init; } = 10000;
+    public RopeScaling? Scaling { get; init; }
     public int? Window { get; init; }
     public int Slots { get; init; } = 6;
     public double Tau { get; init; } = 8;

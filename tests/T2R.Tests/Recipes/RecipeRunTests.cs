@@ -70,7 +70,7 @@ public class RecipeRunTests
         new TinyModel(new TinyShape { HybridLayers = [], Hidden = 64, HeadDim = 16, Intermediate = 128 }).Save(world["plain"]);
         using (var plain = ModelFolder.Open(world["plain"]))
         {
-            Exporter.Export(plain.Config, plain.View, world["small"], new ExportOptions { Quantization = QuantizedFormat.FourBit }, cancellation: Cancellation);
+            Exporter.Export(plain.Config, plain.Read, world["small"], new ExportOptions { Quantization = QuantizedFormat.FourBit }, cancellation: Cancellation);
         }
 
         var error = Assert.Throws<UserErrorException>(() => world.Plan($"model.source={world["small"]}", "conversion=null", "training.distillation=null"));

@@ -2,13 +2,13 @@ using System.Runtime.InteropServices;
 using T2R.Interop;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Ops;
 using T2R.Ops.Decode;
-using T2R.Ops.GatedSlot;
 using static TorchSharp.torch;
 
 namespace T2R.Generation.Decoding;
 
-/// <summary>A recurrent model in bf16 on a card: steps and choices by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
+/// <summary>A recurrent model in bf16 or fp16 on a card: steps and choices by the kernels of <c>Ops/Decode</c>, prompts by the chunk form.</summary>
 public sealed class CudaDecoder : IDecoder
 {
     private readonly CausalLM _model;
@@ -19,7 +19,7 @@ public sealed class CudaDecoder : IDecoder
     private readonly Tensor _ids; // chosen
 
     /// <summary>Makes one, and compiles its kernels.</summary>
-    /// <param name="model">In bf16, on a card; borrowed.</param>
+    /// <param name="model">In bf16 or fp16, on a card; borrowed.</param>
     /// <param name="slots">Sequences held at once.</param>
     /// <exception cref="NotSupportedException">There are no kernels for it; says why.</exception>
     public CudaDecoder(CausalLM model, int slots)
@@ -98,7 +98,11 @@ public sealed class CudaDecoder : IDecoder
         }
 
         using var onCard = tensor(ids.ToArray(), [1, ids.Length]).to(ScalarType.Int64).to(_model.Device);
-        _step.Logits.narrow(0, 0, 1).copy_(_model.Continue(onCard, state, GatedSlotForm.Chunk).view(1, -1));
+        using var context = new SequenceContext(1, ids.Length, _model.Device)
+        {
+            Workspace = Workspace.Standard with { WideElements = (long)ids.Length * Config.IntermediateSize },
+        };
+        _step.Logits.narrow(0, 0, 1).copy_(_model.Forward(onCard, context, state, lastOnly: true).view(1, -1));
         foreach (var (layer, (keys, values)) in state.Layers.Cast<GatedSlotLayerState>().Zip(_step.States))
         {
             keys.narrow(0, slot, 1).copy_(layer.Value.Keys);

@@ -20,7 +20,7 @@ internal sealed class CudaStep : IDisposable
     private readonly DecodeArguments.ProjectArguments _head;
 
     /// <summary>Takes the memory and compiles the kernels.</summary>
-    /// <param name="model">In bf16 on a card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
+    /// <param name="model">In bf16 or fp16 on a card, one that <see cref="Unfit"/> has nothing against; borrowed.</param>
     /// <param name="slots">Sequences whose states are held.</param>
     public CudaStep(CausalLM model, int slots)
     {
@@ -32,18 +32,25 @@ internal sealed class CudaStep : IDisposable
             _mostSequences = mixers.Select(m => KernelsOf(model, m)).Append(_wideKernels).Min(k => k.MostSequences);
             int most = Math.Min(slots, _mostSequences), hidden = config.HiddenSize;
             var x = Take([most, hidden], ScalarType.Float32);
-            var normed = Take([most, hidden], ScalarType.BFloat16);
+            var dtype = model.HeadWeight.dtype;
+            var normed = Take([most, hidden], dtype);
             var squares = Take([most, hidden / 16], ScalarType.Float32);
             var products = Take([most, mixers.Max(m => m.QuerySize + (2 * m.KeyValueSize) + m.SlotSize)], ScalarType.Float32);
-            var mixed = Take([most, mixers.Max(m => m.QuerySize)], ScalarType.BFloat16);
+            var mixed = Take([most, mixers.Max(m => m.QuerySize)], dtype);
             var mixedSquares = Take([most, mixers.Max(m => m.Heads)], ScalarType.Float32);
-            var gated = Take([most, config.IntermediateSize], ScalarType.BFloat16);
+            var gated = Take([most, config.IntermediateSize], dtype);
             Logits = Take([slots, config.VocabularySize], ScalarType.Float32);
             var ofStream = new DecodeArguments.Squares { Parts = CudaUnits.Address(squares), Count = hidden / 16, Size = hidden, Epsilon = (float)config.NormEpsilon };
 
-            _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(model.Weights[WeightLayout.Embedding]), Rows = hidden, Stream = StreamTo(MixerNorm(0)) };
+            // Before each block, and the last.
+            var embedding = model.Weights[WeightLayout.Embedding];
+            (Tensor Weight, float Scale)[] norms =
+            [
+                Scaled(NormBefore(0), NormScale.OfFirst(NormBefore(0), embedding)), .. Enumerable.Range(1, config.Layers).Select(i => OfStream(NormBefore(i))),
+            ];
+            _embed = new DecodeArguments.EmbedArguments { Embedding = CudaUnits.Address(embedding), Rows = hidden, Stream = StreamTo(norms[0]) };
             _layers = [.. mixers.Select(LayerOf)];
-            _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = ofStream, Outputs = CudaUnits.Address(Logits) };
+            _head = Products(normed, hidden, [Weight(model.HeadWeight)]) with { Squares = After(norms[^1]), Outputs = CudaUnits.Address(Logits) };
 
             Tensor Take(long[] shape, ScalarType dtype)
             {
@@ -52,8 +59,17 @@ internal sealed class CudaStep : IDisposable
                 return taken;
             }
 
+            Tensor NormBefore(int layer) => model.Weights[layer < config.Layers ? WeightLayout.OfBlock(layer, "mixer_norm") : WeightLayout.Norm];
+
+            (Tensor Weight, float Scale) OfStream(Tensor norm) => Scaled(norm, NormScale.Of(norm));
+
+            (Tensor Weight, float Scale) Scaled(Tensor norm, float scale) => (Take(norm.shape, norm.dtype).copy_(norm).mul_(scale), scale);
+
+            DecodeArguments.Squares After((Tensor Weight, float Scale) norm) => ofStream with { Scale = 1 / norm.Scale };
+
             Layer LayerOf(GatedSlotAttentionConfig mixer, int i)
             {
+                var (outputNorm, mlpNorm) = (Scaled(OfBlock("mixer.g_norm"), NormScale.OfMixed), OfStream(OfBlock("mlp_norm")));
                 var keys = Take([slots, mixer.KeyValueHeads, mixer.HeadDim, mixer.Slots], ScalarType.Float32).zero_();
                 var values = Take([slots, mixer.KeyValueHeads, mixer.Slots, mixer.HeadDim], ScalarType.Float32).zero_();
                 var step = new DecodeArguments.SlotStepArguments
@@ -61,7 +77,7 @@ internal sealed class CudaStep : IDisposable
                     Products = CudaUnits.Address(products),
                     Keys = CudaUnits.Address(keys),
                     Values = CudaUnits.Address(values),
-                    Norm = CudaUnits.Address(OfBlock("mixer.g_norm")),
+                    Norm = CudaUnits.Address(outputNorm.Weight),
                     Normed = CudaUnits.Address(mixed),
                     Squares = CudaUnits.Address(mixedSquares),
                     Heads = mixer.KeyValueHeads,
@@ -73,16 +89,17 @@ internal sealed class CudaStep : IDisposable
                     Count = mixer.Heads,
                     Size = mixer.QuerySize,
                     Epsilon = (float)GatedSlotAttentionConfig.OutputNormEpsilon,
+                    Scale = 1 / outputNorm.Scale,
                 };
                 return new Layer(
                     KernelsOf(model, mixer),
                     keys,
                     values,
-                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = ofStream, Outputs = CudaUnits.Address(products) },
+                    Stack(normed, hidden, "mixer.q_proj", "mixer.k_proj", "mixer.v_proj", "mixer.f_proj") with { Squares = After(norms[i]), Outputs = CudaUnits.Address(products) },
                     step,
-                    Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(OfBlock("mlp_norm")) },
-                    Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = ofStream, Gated = CudaUnits.Address(gated) },
-                    Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(i + 1 < config.Layers ? MixerNorm(i + 1) : model.Weights[WeightLayout.Norm]) });
+                    Stack(mixed, mixer.QuerySize, "mixer.o_proj") with { Squares = ofMixed, Stream = StreamTo(mlpNorm) },
+                    Stack(normed, hidden, "mlp.gate_proj", "mlp.up_proj") with { Squares = After(mlpNorm), Gated = CudaUnits.Address(gated) },
+                    Stack(gated, config.IntermediateSize, "mlp.down_proj") with { Stream = StreamTo(norms[i + 1]) });
 
                 Tensor OfBlock(string name) => model.Weights[WeightLayout.OfBlock(i, name)];
 
@@ -101,10 +118,8 @@ internal sealed class CudaStep : IDisposable
                 }
             }
 
-            Tensor MixerNorm(int layer) => model.Weights[WeightLayout.OfBlock(layer, "mixer_norm")];
-
-            DecodeArguments.Stream StreamTo(Tensor norm) =>
-                new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
+            DecodeArguments.Stream StreamTo((Tensor Weight, float Scale) norm) =>
+                new() { Numbers = CudaUnits.Address(x), Norm = CudaUnits.Address(norm.Weight), Normed = CudaUnits.Address(normed), Squares = CudaUnits.Address(squares) };
         }
         catch
         {
@@ -125,7 +140,7 @@ internal sealed class CudaStep : IDisposable
     {
         var config = model.Config;
         return config.Lora is not null ? "it has adapters"
-            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 on a card"
+            : !CudaUnits.Fits(model.HeadWeight) ? "its weights are not bf16 or fp16 on a card"
             : CudaUnits.Lack(model.HeadWeight.device_index)
             ?? UnfitShape(config)
             ?? config.Mixers.Cast<GatedSlotAttentionConfig>().Select(m => KernelsOf(model, m)).Append(WideKernelsOf(model)).Select(k => k.Lack).FirstOrDefault(s => s is not null);
@@ -172,13 +187,13 @@ internal sealed class CudaStep : IDisposable
     }
 
     private static DecodeKernels KernelsOf(CausalLM model, GatedSlotAttentionConfig mixer) =>
-        DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
+        DecodeKernels.Of(model.HeadWeight.device_index, model.HeadWeight.dtype, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, model.Config.Quantization?.Bits ?? 16);
 
     // Of embedding and head. They read no state: the first layer's heads stand for all.
     private static DecodeKernels WideKernelsOf(CausalLM model)
     {
         var mixer = (GatedSlotAttentionConfig)model.Config.Mixers[0];
-        return DecodeKernels.Of(model.HeadWeight.device_index, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
+        return DecodeKernels.Of(model.HeadWeight.device_index, model.HeadWeight.dtype, mixer.HeadDim, mixer.Slots, mixer.Heads / mixer.KeyValueHeads, bits: 16);
     }
 
     private static DecodeWeight Weight(Tensor weight) => new(CudaUnits.Address(weight), 0, checked((int)weight.shape[0]));

@@ -133,11 +133,6 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     {
         var problems = new Problems();
         request.Validate(problems, Math.Min(Config.VocabularySize, _tokenizer.VocabularySize));
-        if (request.Prompt.Count > _options.MaxPromptTokens)
-        {
-            problems.Add($"The prompt has {request.Prompt.Count} tokens; at most {_options.MaxPromptTokens} are taken here.");
-        }
-
         if ((request.KeepState || request.From is not null) && (_fingerprint is null || !Config.IsRecurrent))
         {
             problems.Add("A sequence's state is asked for or given; only recurrent models have one, and this is none.");

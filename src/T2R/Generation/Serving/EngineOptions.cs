@@ -6,9 +6,6 @@ public sealed record EngineOptions
     /// <summary>The most requests that wait for a slot.</summary>
     public int MaxQueue { get; init; } = 256;
 
-    /// <summary>The most ids of a prompt; null for any number.</summary>
-    public int? MaxPromptTokens { get; init; }
-
     /// <summary>Tokens of a sequence that wait for its reader before it pauses.</summary>
     public int ReaderBuffer { get; init; } = 256;
 
@@ -22,11 +19,6 @@ public sealed record EngineOptions
         if (MaxQueue < 0)
         {
             problems.Add($"The queue is to hold {MaxQueue} requests; expected 0 or more.");
-        }
-
-        if (MaxPromptTokens < 1)
-        {
-            problems.Add($"Prompts may have {MaxPromptTokens} tokens; expected at least 1, or nothing for any number.");
         }
 
         if (ReaderBuffer < 1)

@@ -54,7 +54,7 @@ public sealed class PinnedMemory : IDisposable
             throw new ArgumentOutOfRangeException(nameof(offset), offset, $"{bytes} bytes from here are not within {ByteCount}");
         }
 
-        return TensorMemory.FromMapped(Address + (nint)offset, shape, dtype);
+        return TensorMemory.FromMemory(Address + (nint)offset, shape, dtype);
     }
 
     /// <summary>Gives the memory back. No copy from or to it may be under way.</summary>

@@ -7,6 +7,8 @@ namespace T2R.Models.Mistral;
 /// <summary>Hugging Face folders of Mistral and Llama: defaults of absent keys are those of transformers' MistralConfig and LlamaConfig.</summary>
 public sealed class MistralFormat : IFolderFormat
 {
+    private const string Mistral = "MistralForCausalLM", Llama = "LlamaForCausalLM";
+
     /// <inheritdoc />
     public string Name => "Mistral/Llama";
 
@@ -29,7 +31,7 @@ public sealed class MistralFormat : IFolderFormat
         json.Only("hidden_act", "\"silu\"");
         json.Only("attention_bias", "false");
         json.Only("mlp_bias", "false");
-        json.Only("rope_scaling", "null");
+        json.Only("rope_interleaved", "false");
         json.Only("quantization_config", "null");
         if (json.Number("partial_rotary_factor", 1) != 1)
         {
@@ -38,7 +40,8 @@ public sealed class MistralFormat : IFolderFormat
 
         json.Pass(
             "architectures", "attention_dropout", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path",
-            "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id");
+            "pretraining_tp", "unk_token_id", "return_dict", "is_decoder", "tokenizer_class", "auto_map", "id2label", "label2id", "is_llama_config",
+            "transformers.js_config");
 
         int heads = json.Count("num_attention_heads");
         int hidden = json.Count("hidden_size");
@@ -64,7 +67,8 @@ public sealed class MistralFormat : IFolderFormat
             json.Refuse("head_dim", $"is {headDim}; rotary positions need an even one.");
         }
 
-        var mixer = new SoftmaxAttentionConfig(heads, keyValueHeads, headDim, RopeTheta(json), window);
+        var (theta, scaling) = RopeSettings.Read(json);
+        var mixer = new SoftmaxAttentionConfig(heads, keyValueHeads, headDim, theta, window, scaling);
         int layers = json.Count("num_hidden_layers");
         var config = new ModelConfig
         {
@@ -81,6 +85,10 @@ public sealed class MistralFormat : IFolderFormat
         return problems.Any ? null : config;
     }
 
+    /// <summary>What transformers calls a transformer that is written: older releases heed scaled frequencies in Llama models alone, and those have no window.</summary>
+    /// <param name="config">The model.</param>
+    public static string Architecture(ModelConfig config) => config.Mixers[0] is SoftmaxAttentionConfig { RopeScaling: not null, SlidingWindow: null } ? Llama : Mistral;
+
     /// <summary>The config.json of a transformer.</summary>
     /// <param name="config">The model; every layer softmax attention of one shape.</param>
     /// <param name="dtype">Name of the stored dtype, such as <c>bfloat16</c>.</param>
@@ -94,8 +102,8 @@ public sealed class MistralFormat : IFolderFormat
 
         return new JsonObject
         {
-            ["architectures"] = new JsonArray("MistralForCausalLM"),
-            ["model_type"] = "mistral",
+            ["architectures"] = new JsonArray(Architecture(config)),
+            ["model_type"] = Architecture(config) == Llama ? "llama" : "mistral",
             ["hidden_size"] = config.HiddenSize,
             ["num_hidden_layers"] = config.Layers,
             ["num_attention_heads"] = softmax.Heads,
@@ -105,6 +113,7 @@ public sealed class MistralFormat : IFolderFormat
             ["hidden_act"] = "silu",
             ["rms_norm_eps"] = config.NormEpsilon,
             ["rope_theta"] = softmax.RopeTheta,
+            ["rope_scaling"] = RopeSettings.Write(softmax.RopeScaling),
             ["sliding_window"] = softmax.SlidingWindow,
             ["max_position_embeddings"] = config.MaxPositionEmbeddings,
             ["vocab_size"] = config.VocabularySize,
@@ -114,19 +123,6 @@ public sealed class MistralFormat : IFolderFormat
             ["attention_dropout"] = 0.0,
             ["torch_dtype"] = dtype,
         };
-    }
-
-    // θ stands at the top, or under rope_parameters in files of transformers 5.
-    private static double RopeTheta(ConfigJson json)
-    {
-        double top = json.Number("rope_theta", 10000);
-        if (json.Nested("rope_parameters") is not { } parameters)
-        {
-            return top;
-        }
-
-        parameters.Only("rope_type", "\"default\"");
-        return parameters.Number("rope_theta", top);
     }
 
     private static void RefuseMixedWindows(ConfigJson json)

@@ -41,9 +41,13 @@ public sealed class GatedSlotFormat : IFolderFormat
         json.Only("attnres_block_size", "null");
         json.Pass(
             "architectures", "clamp_min", "clamp_max", "conv_size", "fuse_norm", "fuse_swiglu", "fuse_cross_entropy", "fuse_linear_cross_entropy",
-            "use_l2warp", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "hidden_act", "scale");
+            "use_l2warp", "initializer_range", "use_cache", "pad_token_id", "torch_dtype", "dtype", "transformers_version", "_name_or_path", "hidden_act", "scale", "norm_first");
         RequireOne(json, "expand_k");
         RequireOne(json, "expand_v");
+
+        // As older files of the peer spell them.
+        RequireOne(json, "exapnd_k");
+        RequireOne(json, "exapnd_v");
 
         int hidden = json.Count("hidden_size");
         int heads = json.Count("num_heads");
@@ -136,6 +140,10 @@ public sealed class GatedSlotFormat : IFolderFormat
                 ["window_size"] = softmax.SlidingWindow,
                 ["rope_theta"] = softmax.RopeTheta,
             };
+            if (RopeSettings.Write(softmax.RopeScaling) is { } scaling)
+            {
+                json["attn"]!["rope_scaling"] = scaling;
+            }
         }
 
         return json;
@@ -151,6 +159,11 @@ public sealed class GatedSlotFormat : IFolderFormat
 
         return config.Mixers.OfType<GatedSlotAttentionConfig>().Any() ? null : "every layer keeps softmax attention: nothing is recurrent";
     }
+
+    /// <summary>What T2R writes that flash-linear-attention does not read, so that the model would be another one there; null for nothing.</summary>
+    public static string? OnlyHere(ModelConfig config) => config.Mixers.OfType<SoftmaxAttentionConfig>().Any(m => m.RopeScaling is not null)
+        ? "the rotary positions of the softmax layers are scaled (attn.rope_scaling), which T2R reads and flash-linear-attention does not: there these layers would compute something else"
+        : null;
 
     /// <summary>Which layers keep softmax attention.</summary>
     public static IEnumerable<int> SoftmaxLayers(ModelConfig config) => Enumerable.Range(0, config.Layers).Where(i => config.Mixers[i] is SoftmaxAttentionConfig);
@@ -194,6 +207,7 @@ public sealed class GatedSlotFormat : IFolderFormat
         }
 
         attn.Only("qkv_bias", "false");
+        attn.Only("qk_norm", "false");
         int heads = attn.Count("num_heads");
         int keyValueHeads = attn.Count("num_kv_heads", Math.Max(heads, 1));
         if (heads > 0 && hidden % (2 * heads) != 0)
@@ -210,8 +224,9 @@ public sealed class GatedSlotFormat : IFolderFormat
             attn.Refuse("layers", "is missing; expected the numbers of the softmax layers.");
         }
 
+        var (theta, scaling) = RopeSettings.Read(attn);
         var softmax = new SoftmaxAttentionConfig(
-            heads, keyValueHeads, heads > 0 ? hidden / heads : 0, attn.Number("rope_theta", 10000), attn.Has("window_size") ? attn.Count("window_size") : null);
+            heads, keyValueHeads, heads > 0 ? hidden / heads : 0, theta, attn.Has("window_size") ? attn.Count("window_size") : null, scaling);
         foreach (int layer in attn.Indices("layers"))
         {
             if (layer >= layers)

@@ -7,6 +7,7 @@ struct Squares
     int count;
     int size;           // numbers of a row
     float epsilon;
+    float scale;        // over that of the norm's weight as the writer has it: a power of two
 };
 
 // The residual stream, and what the norm after it needs.
@@ -14,20 +15,20 @@ struct Stream
 {
     float* x;           // [batch, rows]
     const float* norm;  // weight of the next norm [rows]
-    bf16* normed;       // x o norm, still to be divided by its root mean square [batch, rows]
+    b16* normed;        // x o norm, still to be divided by its root mean square [batch, rows]
     float* squares;     // of x, one for each 16 numbers [batch, rows / 16]
 };
 
 struct ProjectArguments
 {
     Stack stack;
-    const bf16* inputs;  // [batch, depth]
+    const b16* inputs;   // [batch, depth]
     Squares squares;     // of the inputs before their norm's weight
     int depth;
     int batch;
     int rows;            // of the stack
     float* outputs;      // project: [batch, rows]
-    bf16* gated;         // project_gated: [batch, rows / 2]
+    b16* gated;          // project_gated: [batch, rows / 2]
     Stream stream;       // project_added
 };
 
@@ -39,7 +40,7 @@ struct SlotStepArguments
     float* keys;           // [slots, heads, KEYS, SLOTS]
     float* values;         // [slots, heads, SLOTS, VALUES]
     const float* norm;     // weight of the output norm [heads * GROUPS * VALUES]
-    bf16* normed;          // silu(o) o norm [batch, heads * GROUPS * VALUES]
+    b16* normed;           // silu(o) o norm [batch, heads * GROUPS * VALUES]
     float* squares;        // of silu(o), one for each query head [batch, heads * GROUPS]
     int heads;             // key-value heads
     float rate;            // 1 / tau
@@ -48,7 +49,7 @@ struct SlotStepArguments
 
 struct EmbedArguments
 {
-    const bf16* embedding; // [vocabulary, rows]
+    const b16* embedding;  // [vocabulary, rows]
     int rows;
     Stream stream;
     int ids[MostSequences];

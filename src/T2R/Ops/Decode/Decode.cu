@@ -8,7 +8,7 @@
 //   project_gated  h = silu(gate) o up of W (x o w_2) / rms x
 //   project_added  x += W_down h
 //
-// A norm is split: who writes the stream also writes x o w, in bf16, and sums of squares; who reads it divides its products. So nothing but products, states and a few
+// A norm is split: who writes the stream also writes x o w, in 16 bits, and sums of squares; who reads it divides its products. So nothing but products, states and a few
 // thousand numbers moves, and a step is five launches a block. Decode.md has bytes and times.
 
 #include "Ops/Warp.cuh"

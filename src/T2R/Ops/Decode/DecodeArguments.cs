@@ -73,7 +73,7 @@ internal static class DecodeArguments
     {
         public nint Parts;
         public int Count, Size;
-        public float Epsilon;
+        public float Epsilon, Scale;
     }
 
     /// <summary>The residual stream, and what the norm after it needs.</summary>

@@ -1,27 +1,28 @@
 using System.Collections.Concurrent;
 using T2R.Interop.Cuda;
+using static TorchSharp.torch;
 
 namespace T2R.Ops.Decode;
 
-/// <summary>The kernels of <c>Decode.cu</c> for one shape of gated slot attention and one format of weights, compiled for one card.</summary>
+/// <summary>The kernels of <c>Decode.cu</c> for one shape of gated slot attention, one type of numbers and one format of weights, compiled for one card.</summary>
 internal sealed class DecodeKernels
 {
     private const string File = "Ops/Decode/Decode.cu";
     private const int ProjectThreads = 256, EmbedThreads = 256, StepThreads = 512, Tile = 16, Together = 64, MostGroups = 16;
     private static readonly int[] Columns = [1, 2, 4, 8]; // eights of sequences that there are kernels for
-    private static readonly ConcurrentDictionary<(int Device, int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, ScalarType Dtype, int HeadDim, int Slots, int Groups, int Bits), Lazy<DecodeKernels>> Loaded = new();
     private readonly int _device;
     private readonly CudaKernel _embed, _step;
     private readonly CudaKernel[] _project, _projectAdded, _projectGated; // by Columns
     private readonly int[] _sizes;
     private readonly int _stepSharedBytes;
 
-    private DecodeKernels(int device, int headDim, int slots, int groups, int bits)
+    private DecodeKernels(int device, ScalarType dtype, int headDim, int slots, int groups, int bits)
     {
         int most = CudaDevice.All()[device].SharedMemory;
         _device = device;
         var module = CudaModule.Of(
-            device, File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}", $"MOST_SHARED={most}");
+            device, File, $"KEYS={headDim}", $"VALUES={headDim}", $"SLOTS={slots}", $"GROUPS={groups}", $"WEIGHTS={bits}", $"MOST_SHARED={most}", CudaUnits.Definition(dtype));
         (_embed, _step) = (module.Kernel("embed"), module.Kernel("slot_step"));
         (_project, _projectAdded, _projectGated) = (Kernels("project"), Kernels("project_added"), Kernels("project_gated"));
         _sizes = module.Constants("project_sizes");
@@ -42,13 +43,14 @@ internal sealed class DecodeKernels
 
     /// <summary>The kernels of a shape.</summary>
     /// <param name="device">The card's index.</param>
+    /// <param name="dtype">Of what products read, bf16 or fp16, and of weights that are not quantised.</param>
     /// <param name="headDim">K = V.</param>
     /// <param name="slots">M.</param>
     /// <param name="groups">Query heads of a key-value head.</param>
     /// <param name="bits">Of a weight: 16, 8 or 4.</param>
     /// <exception cref="InvalidOperationException">They do not compile; holds the compiler's words.</exception>
-    public static DecodeKernels Of(int device, int headDim, int slots, int groups, int bits) =>
-        Loaded.GetOrAdd((device, headDim, slots, groups, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.Device, s.HeadDim, s.Slots, s.Groups, s.Bits))).Value;
+    public static DecodeKernels Of(int device, ScalarType dtype, int headDim, int slots, int groups, int bits) =>
+        Loaded.GetOrAdd((device, dtype, headDim, slots, groups, bits), s => new Lazy<DecodeKernels>(() => new DecodeKernels(s.Device, s.Dtype, s.HeadDim, s.Slots, s.Groups, s.Bits))).Value;
 
     /// <summary>Why there are none for a layer; null when there are.</summary>
     /// <param name="headDim">K = V.</param>

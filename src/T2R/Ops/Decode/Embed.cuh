@@ -6,7 +6,7 @@ extern "C" __global__ void __launch_bounds__(EmbedThreads) embed(const __grid_co
 {
     let_next_start();
     int b = blockIdx.x;
-    const bf16* from = a.embedding + (long long)a.ids[b] * a.rows;
+    const b16* from = a.embedding + (long long)a.ids[b] * a.rows;
     for (int i = threadIdx.x; i < (a.rows + 31) / 32 * 32; i += EmbedThreads)
     {
         put_in_stream(a.stream, i < a.rows, a.rows, i, b, i < a.rows ? widen(from[i]) : 0.0f);

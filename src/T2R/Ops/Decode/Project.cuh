@@ -35,7 +35,7 @@ __device__ __forceinline__ float sum_of_warp(float x)
     return x;
 }
 
-// 1 / root mean square of each sequence's inputs.
+// 1 / root mean square of each sequence's inputs, over the scale of their norm's weight.
 __device__ __forceinline__ void find_inverses(float* inverses, const Squares& squares, int batch)
 {
     int lane = threadIdx.x & 31;
@@ -54,7 +54,7 @@ __device__ __forceinline__ void find_inverses(float* inverses, const Squares& sq
 
         if (lane == 0)
         {
-            inverses[b] = squares.parts ? rsqrtf(sum / squares.size + squares.epsilon) : 1.0f;
+            inverses[b] = squares.parts ? rsqrtf(sum / squares.size + squares.epsilon) * squares.scale : 1.0f;
         }
     }
 }
@@ -168,8 +168,8 @@ struct Ring
             }
 
             const bf16* of = (const bf16*)(scales(stage) + m * 32);
-            scale[m][0] = HasScales ? widen(of[r]) : 1.0f;
-            scale[m][1] = HasScales ? widen(of[8 + r]) : 1.0f;
+            scale[m][0] = HasScales ? widen_bf16(of[r]) : 1.0f;
+            scale[m][1] = HasScales ? widen_bf16(of[8 + r]) : 1.0f;
         }
 
 #pragma unroll
@@ -370,7 +370,7 @@ __device__ __forceinline__ void put_in_stream(const Stream& stream, bool is, int
     {
         long long at = (long long)b * rows + row;
         stream.x[at] = x;
-        stream.normed[at] = round_bf16(x * stream.norm[row]);
+        stream.normed[at] = round_b16(x * stream.norm[row]);
         if (row % 16 == 0)
         {
             stream.squares[at / 16] = square;
@@ -412,7 +412,7 @@ __device__ __forceinline__ void project_gated(const ProjectArguments& a)
         if (is && row < rows)
         {
             float gate = found.get(m * 16 + r, b), up = found.get((Pairs + m) * 16 + r, b);
-            a.gated[(long long)b * rows + row] = round_bf16(gate / (1.0f + expf(-gate)) * up);
+            a.gated[(long long)b * rows + row] = round_b16(gate / (1.0f + expf(-gate)) * up);
         }
     });
 }

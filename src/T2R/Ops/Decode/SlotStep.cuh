@@ -83,7 +83,7 @@ __device__ __forceinline__ void put_outputs(const SlotStepArguments& a, const fl
 
         o = silu_of(o);
         squares += o * o;
-        a.normed[((long long)b * heads + query) * VALUES + v] = round_bf16(o * a.norm[query * VALUES + v]);
+        a.normed[((long long)b * heads + query) * VALUES + v] = round_b16(o * a.norm[query * VALUES + v]);
     }
 
     squares = sum_of_warp(squares);

@@ -1,13 +1,13 @@
 // Weights as a warp's left factors: tiles of 16 rows, whose inputs are taken in groups of 64. Of a group a lane of quarter t = lane % 4 holds 16 inputs of row lane / 4 and the
 // same 16 of the row eight below. Which 16 is the format's choice, as long as both factors choose alike: the order within a product is nobody's business.
 //
-//   WEIGHTS 16: bf16, row-major, as they are
+//   WEIGHTS 16: b16, row-major, as they are
 //            8: whole numbers -127 ... 127. A tile's group is 16 bytes for each lane, its 16 of row lane / 4, then likewise for the row eight below; inputs 16 t + i, of each four
 //               in the order 0, 2, 1, 3. Groups follow each other, then tiles
 //            4: whole numbers -8 ... 7, plus 8. A tile's group is 16 bytes for each lane, eight of its one row, then eight of the other; inputs 16 t + i, of each eight in the
 //               order 0, 2, 4, 6, 1, 3, 5, 7, the first in the lowest bits. Groups follow each other, then tiles
 //
-// Whole numbers have bf16 scales, one for each row and group, [groups, rows]: bf16 holds the numbers exactly, and a group's products are scaled in fp32. LaneOrder.cs packs.
+// Whole numbers have bf16 scales, one for each row and group, [groups, rows]: b16 holds the numbers exactly, and a group's products are scaled in fp32. LaneOrder.cs packs.
 
 constexpr int Together = 64; // inputs of a group
 
@@ -15,7 +15,7 @@ constexpr int Together = 64; // inputs of a group
 struct Stack
 {
     const unsigned char* codes[4];
-    const bf16* scales[4]; // null where codes are bf16
+    const bf16* scales[4]; // null where codes are b16
     int ends[4];           // row after a weight's last, in the stack
 };
 
@@ -28,7 +28,7 @@ __device__ __forceinline__ void put(unsigned* to, uint4 x)
 }
 
 // A lane's view of a tile. Copies: how many copies of 16 bytes bring its codes of a group, `from` says from where. widen: these codes, copies 32 lanes apart, as pairs of
-// bf16, two pairs of each row for each of four products. input_unit: which two units of eight inputs they belong to; Turned: see Ring.
+// b16, two pairs of each row for each of four products. input_unit: which two units of eight inputs they belong to; Turned: see Ring.
 #if WEIGHTS == 16
 constexpr bool HasScales = false;
 constexpr int Copies = 4, Turned = 4;
@@ -98,9 +98,12 @@ struct Tile16
     __device__ __forceinline__ const void* scales_from(int group) const { return scales + (long long)group * rows; }
 };
 
+// A number whose last bit is worth 1, in both halves: what is put there adds to it.
+constexpr unsigned Whole = HALF ? 0x64006400u : 0x43004300u; // 1024, 128
+
 #if WEIGHTS == 8
-// A byte's lower seven bits in a bf16 of 128 are 128 more; its sign bit makes of that 128 a 256, which is what a negative number's must lose.
-__device__ __forceinline__ unsigned two_codes(unsigned bytes) { return subtract_pairs((bytes & 0x007F007Fu) | 0x43004300u, (bytes & 0x00800080u) | 0x43004300u); }
+// A byte's lower seven bits count from there on; its sign bit counts 128, which is what a negative number must lose.
+__device__ __forceinline__ unsigned two_codes(unsigned bytes) { return subtract_pairs((bytes & 0x007F007Fu) | Whole, (bytes & 0x00800080u) | Whole); }
 
 __device__ __forceinline__ void widen_row(unsigned (&w)[8], uint4 codes)
 {
@@ -121,13 +124,12 @@ __device__ __forceinline__ void widen(unsigned (&above)[8], unsigned (&below)[8]
 }
 
 #else
-// Four bits at the end of a bf16 of 128 are 128 more.
 __device__ __forceinline__ void widen_eight(unsigned* w, unsigned codes)
 {
 #pragma unroll
     for (int i = 0; i < 4; i++)
     {
-        w[i] = subtract_pairs(((codes >> (4 * i)) & 0x000F000Fu) | 0x43004300u, 0x43084308u); // 136
+        w[i] = subtract_pairs(((codes >> (4 * i)) & 0x000F000Fu) | Whole, Whole | 0x00080008u);
     }
 }
 

@@ -18,7 +18,7 @@ internal static class CudaFp8Cast
         : null;
 
     /// <summary>Whether the kernels can read a matrix.</summary>
-    public static bool Takes(Tensor x_NC) => CudaUnits.Fits(x_NC) && Fp8Product.Fits(x_NC.shape) && Modules[x_NC.device_index] is not null;
+    public static bool Takes(Tensor x_NC) => CudaUnits.FitsInBFloat16(x_NC) && Fp8Product.Fits(x_NC.shape) && Modules[x_NC.device_index] is not null;
 
     /// <inheritdoc cref="Fp8Cast.Run" />
     public static void Run(Tensor x_NC, Fp8Cell cell, Tensor? straight, Tensor? transposed)

@@ -3,31 +3,31 @@
 // CudaArguments.cs
 struct Arguments
 {
-    const bf16* q;                // [B, T, H, KEYS]
-    const bf16* k;                // [B, T, Hkv, KEYS]
-    const bf16* v;                // [B, T, Hkv, VALUES]
-    const void* gate;             // [B, T, Hkv, SLOTS]: with MAPS logits f, bf16; otherwise g, fp32
+    const b16* q;                 // [B, T, H, KEYS]
+    const b16* k;                 // [B, T, Hkv, KEYS]
+    const b16* v;                 // [B, T, Hkv, VALUES]
+    const void* gate;             // [B, T, Hkv, SLOTS]: with MAPS logits f, b16; otherwise g, fp32
     const float* write;           // s like g; unused with MAPS
     const unsigned char* starts;  // where a document starts [B, T]; null: nowhere
     const float* firstKeys;       // initial state [B, Hkv, KEYS, SLOTS]; null: zeros
     const float* firstValues;     // [B, Hkv, SLOTS, VALUES]; null with firstKeys
-    bf16* states;                 // [item, chunk, State]: what a chunk writes, then the state before it
+    b16* states;                  // [item, chunk, State]: what a chunk writes, then the state before it
     float* decays;                // [item, chunk, SLOTS]: what a chunk leaves of the state before it
     float* lastKeys;              // the state after the last token, laid out as the first
     float* lastValues;
-    bf16* output;                 // [B, T, H, VALUES]
+    b16* output;                  // [B, T, H, VALUES]
 
-    const bf16* dOutput;          // [B, T, H, VALUES]
+    const b16* dOutput;           // [B, T, H, VALUES]
     const float* dLastKeys;       // null: zeros
     const float* dLastValues;     // null with dLastKeys
-    bf16* p;                      // p D [B, T, H, SLOTS], interleaved
-    bf16* z;                      // gradient of the logits times D, likewise
+    b16* p;                       // p D [B, T, H, SLOTS], interleaved
+    b16* z;                       // gradient of the logits times D, likewise
     float* rows;                  // [B, T, Hkv, SLOTS]: gradient of G_t from rows t
-    bf16* dStates;                // like states: what a chunk's rows ask of the state before it, then the gradient of the state after it
-    bf16* dq;
-    bf16* dk;
-    bf16* dv;
-    void* dGate;                  // df, bf16, or dg, fp32
+    b16* dStates;                 // like states: what a chunk's rows ask of the state before it, then the gradient of the state after it
+    b16* dq;
+    b16* dk;
+    b16* dv;
+    void* dGate;                  // df, b16, or dg, fp32
     float* dWrite;                // ds; unused with MAPS
     float* dFirstKeys;
     float* dFirstValues;

@@ -3,8 +3,8 @@
 // What a chunk's blocks of rows share.
 struct Chunk
 {
-    bf16 *keys, *values, *stateKeys, *stateValues;
-    bf16* writes[2];                // S of each token's own row tile, and what rounding took from it
+    b16 *keys, *values, *stateKeys, *stateValues;
+    bf16* writes[2];                // S of each token's own row tile, and what rounding took from it: it has a float's range
     float *decay, *anchors, *steps; // D, a table; A and the chunk's sum [RowTiles + 1, SLOTS]; exp(A_i - A_(i-1)) [RowTiles, SLOTS], A_(-1) = 0
     int* documents;
 
@@ -12,7 +12,7 @@ struct Chunk
 
     __device__ __forceinline__ Chunk(unsigned char* shared)
     {
-        keys = (bf16*)shared;
+        keys = (b16*)shared;
         values = keys + Tokens * KEYS;
         stateKeys = values + Tokens * VALUES;
         stateValues = stateKeys + SLOTS * KEYS;
@@ -42,7 +42,7 @@ struct Chunk
             decay[table_at(token, gates.slot)] = fast_exp(since);
             bf16 rounded = round_bf16(s);
             writes[0][at] = rounded;
-            writes[1][at] = round_bf16(s - widen(rounded));
+            writes[1][at] = round_bf16(s - widen_bf16(rounded));
         }
 
         for (int i = threadIdx.x; i < RowTiles * SLOTS; i += Threads)
@@ -71,7 +71,7 @@ struct Chunk
 
     // [16, SLOTS] = exp(A) o (x H) + sum_j (x y_j) S_j, without D: from each column tile's middle to the next's, as a state would go.
     template <int D>
-    __device__ __forceinline__ void score(float (&sum)[SLOTS / 8][4], const unsigned (&x)[D / 16][4], const bf16* y, const bf16* state, const Rows& rows) const
+    __device__ __forceinline__ void score(float (&sum)[SLOTS / 8][4], const unsigned (&x)[D / 16][4], const b16* y, const b16* state, const Rows& rows) const
     {
         clear(sum);
 #pragma unroll
@@ -103,7 +103,7 @@ struct Chunk
                 }
 
                 rows.mask<false>(w, column);
-                SplitLeft left(w);
+                SplitLeft left(w[0], w[1]);
 #pragma unroll
                 for (int n = 0; n < SLOTS / 16; n++)
                 {
@@ -111,7 +111,7 @@ struct Chunk
                     Tile<SLOTS>::right_transposed(b, writes[0], column * RowTile, n * 16);
                     left.multiply_by(sum[2 * n], sum[2 * n + 1], b);
                     Tile<SLOTS>::right_transposed(b, writes[1], column * RowTile, n * 16);
-                    multiply(sum[2 * n], sum[2 * n + 1], left.rounded, b);
+                    left.multiply_rounded_by(sum[2 * n], sum[2 * n + 1], b);
                 }
             }
         }
@@ -197,7 +197,7 @@ struct Chunk
     // through the column tiles as a state's gradient would.
     template <int D, class Store>
     __device__ __forceinline__ void spread(
-        float (&x)[SLOTS / 8][4], const bf16* y, const bf16* state, const Rows& rows, Store store) const
+        float (&x)[SLOTS / 8][4], const b16* y, const b16* state, const Rows& rows, Store store) const
     {
         unsigned weights[RowTiles][4], far[SLOTS / 16][4];
 #pragma unroll
@@ -210,15 +210,20 @@ struct Chunk
 #pragma unroll
                 for (int k = 0; k < SLOTS / 16; k++)
                 {
-                    unsigned left[4];
-                    as_left(left, x[2 * k], x[2 * k + 1]);
-#pragma unroll
-                    for (const bf16* written : writes)
+                    SplitLeft left(x[2 * k], x[2 * k + 1]);
+                    unsigned b[4];
+                    Tile<SLOTS>::right(b, writes[0], column * RowTile, k * 16);
+                    if constexpr (HALF)
                     {
-                        unsigned b[4];
-                        Tile<SLOTS>::right(b, written, column * RowTile, k * 16);
-                        multiply(w[0], w[1], left, b);
+                        left.multiply_by(w[0], w[1], b);
                     }
+                    else
+                    {
+                        left.multiply_rounded_by(w[0], w[1], b);
+                    }
+
+                    Tile<SLOTS>::right(b, writes[1], column * RowTile, k * 16);
+                    left.multiply_rounded_by(w[0], w[1], b);
                 }
 
                 rows.mask<false>(w, column);

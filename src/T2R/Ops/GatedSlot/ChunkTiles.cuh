@@ -10,14 +10,14 @@ __device__ __forceinline__ unsigned slope_pair(unsigned x, float low, float high
 }
 
 // Stores a lane's eight neighbours; with MAPS times the slope at the raw input, which lies at the same place.
-__device__ __forceinline__ void store_gradient(bf16* to, const bf16* raw, const float (&x)[8])
+__device__ __forceinline__ void store_gradient(b16* to, const b16* raw, const float (&x)[8])
 {
     uint4 at = MAPS ? *(const uint4*)raw : make_uint4(0, 0, 0, 0);
     *(uint4*)to = make_uint4(slope_pair(at.x, x[0], x[1]), slope_pair(at.y, x[2], x[3]), slope_pair(at.z, x[4], x[5]), slope_pair(at.w, x[6], x[7]));
 }
 
 template <int D>
-__device__ __forceinline__ void load_tile(bf16* tile, const bf16* from, long long stride, int count, bool isMapped)
+__device__ __forceinline__ void load_tile(b16* tile, const b16* from, long long stride, int count, bool isMapped)
 {
     for (int u = threadIdx.x; u < Tokens * (D / 8); u += Threads)
     {
@@ -34,7 +34,7 @@ __device__ __forceinline__ void load_tile(bf16* tile, const bf16* from, long lon
 
 // Rows of a state lie in memory as they do in a tile.
 template <int D>
-__device__ __forceinline__ void load_state(bf16* tile, const bf16* from)
+__device__ __forceinline__ void load_state(b16* tile, const b16* from)
 {
     for (int u = threadIdx.x; u < SLOTS * (D / 8); u += Threads)
     {
@@ -44,7 +44,7 @@ __device__ __forceinline__ void load_state(bf16* tile, const bf16* from)
 
 // A row tile's left factor [16, D] straight from memory: rows of one head, tokens of tile i. Interleaved as tiles are.
 template <int D>
-__device__ __forceinline__ void load_left(unsigned (&x)[D / 16][4], const bf16* from, long long stride, int first, int count, bool isMapped)
+__device__ __forceinline__ void load_left(unsigned (&x)[D / 16][4], const b16* from, long long stride, int first, int count, bool isMapped)
 {
     int lane = threadIdx.x & 31, token = first + lane / 4;
     from += token * stride + (lane & 3) * 8;

@@ -158,7 +158,7 @@ struct Column
                 multiply(sum[2 * n], sum[2 * n + 1], left, b);
             }
 
-            SplitLeft split(products);
+            SplitLeft split(products[0], products[1]);
 #pragma unroll
             for (int n = 0; n < SLOTS / 16; n++)
             {

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace T2R.Ops.GatedSlot;
 
 /// <summary>
-/// The chunk form on a card in bf16, by the kernels of <c>GatedSlot.cu</c>, joined to autograd; of the operator alone, or with the maps before it. The forward keeps the
-/// state before each chunk of 64 tokens in bf16; the backward computes everything else again.
+/// The chunk form on a card in bf16, or forward alone in fp16, by the kernels of <c>GatedSlot.cu</c>, joined to autograd; of the operator alone, or with the maps before it. The forward keeps the
+/// state before each chunk of 64 tokens in its inputs' type; the backward computes everything else again.
 /// </summary>
 internal sealed class CudaChunk : SafeFunction<CudaChunk>
 {
@@ -14,12 +14,13 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
     /// <param name="q">[B, T, H, K].</param>
     /// <param name="k">[B, T, Hkv, K].</param>
     /// <param name="v">[B, T, Hkv, V].</param>
-    /// <param name="gate">Logits with the maps, bf16; otherwise the log forget gate, fp32; [B, T, Hkv, M].</param>
+    /// <param name="gate">Logits with the maps, like q; otherwise the log forget gate, fp32; [B, T, Hkv, M].</param>
     /// <param name="maps">Whether q, k, v and gate are what comes before the maps.</param>
     internal static bool Takes(Tensor q, Tensor k, Tensor v, Tensor gate, bool maps) =>
-        Array.TrueForAll([q, k, v], CudaUnits.Fits)
-        && gate.dtype == (maps ? ScalarType.BFloat16 : ScalarType.Float32)
-        && CudaKernels.Of(q.device_index, q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
+        Array.TrueForAll([q, k, v], x => CudaUnits.Fits(x) && x.dtype == q.dtype)
+        && (q.dtype == ScalarType.BFloat16 || !torch.is_grad_enabled())
+        && gate.dtype == (maps ? q.dtype : ScalarType.Float32)
+        && CudaKernels.Of(q.device_index, q.dtype, q.shape[3], v.shape[3], gate.shape[3], maps).Lack is null;
 
     /// <summary>Runs it; differentiable in all tensors but documentStarts.</summary>
     /// <param name="q">Queries [B, T, H, K], any strides over B and T.</param>
@@ -133,10 +134,10 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
         var (batch, length, heads, device) = (x.Queries.shape[0], x.Queries.shape[1], x.Keys.shape[2], x.Queries.device);
         long chunks = CudaKernels.Chunks(length);
         var results = new Results(
-            torch.empty([batch, length, x.Queries.shape[2], x.Values.shape[3]], ScalarType.BFloat16, device),
+            torch.empty([batch, length, x.Queries.shape[2], x.Values.shape[3]], x.Values.dtype, device),
             torch.empty(x.KeysState, ScalarType.Float32, device),
             torch.empty(x.ValuesState, ScalarType.Float32, device),
-            torch.empty([batch * heads, chunks, x.Kernels.StateLength], ScalarType.BFloat16, device),
+            torch.empty([batch * heads, chunks, x.Kernels.StateLength], x.Values.dtype, device),
             torch.empty([batch * heads, chunks, x.Gate.shape[3]], ScalarType.Float32, device));
         firstKeys = CudaUnits.Dense(firstKeys);
         firstValues = CudaUnits.Dense(firstValues);
@@ -183,7 +184,7 @@ internal sealed class CudaChunk : SafeFunction<CudaChunk>
 
         internal long[] ValuesState => [Keys.shape[0], Keys.shape[2], Gate.shape[3], Values.shape[3]];
 
-        internal CudaKernels Kernels => CudaKernels.Of(Keys.device_index, Keys.shape[3], Values.shape[3], Gate.shape[3], Normalizer is not null);
+        internal CudaKernels Kernels => CudaKernels.Of(Keys.device_index, Keys.dtype, Keys.shape[3], Values.shape[3], Gate.shape[3], Normalizer is not null);
 
         internal CudaArguments Arguments(Tensor states, Tensor decays) => new()
         {

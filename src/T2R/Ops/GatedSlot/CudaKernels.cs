@@ -1,19 +1,20 @@
 using System.Collections.Concurrent;
 using T2R.Interop.Cuda;
+using static TorchSharp.torch;
 
 namespace T2R.Ops.GatedSlot;
 
-/// <summary>The kernels of <c>GatedSlot.cu</c> for one shape, compiled for one card.</summary>
+/// <summary>The kernels of <c>GatedSlot.cu</c> for one shape and type of numbers, compiled for one card.</summary>
 internal sealed class CudaKernels
 {
     private const string File = "Ops/GatedSlot/GatedSlot.cu";
     private const int Threads = 256, Tokens = 64;
-    private static readonly ConcurrentDictionary<(int Device, long KeyDim, long ValueDim, long Slots, bool Maps), Lazy<CudaKernels>> Loaded = new();
+    private static readonly ConcurrentDictionary<(int Device, ScalarType Dtype, long KeyDim, long ValueDim, long Slots, bool Maps), Lazy<CudaKernels>> Loaded = new();
     private readonly int _device;
     private readonly CudaModule? _module;
     private readonly int[] _sharedBytes = [];
 
-    private CudaKernels(int device, long keyDim, long valueDim, long slots, bool maps)
+    private CudaKernels(int device, ScalarType dtype, long keyDim, long valueDim, long slots, bool maps)
     {
         _device = device;
         StateLength = slots * (keyDim + valueDim);
@@ -24,7 +25,7 @@ internal sealed class CudaKernels
         }
 
         int most = CudaDevice.All()[device].SharedMemory;
-        _module = CudaModule.Of(device, File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={most}");
+        _module = CudaModule.Of(device, File, $"KEYS={keyDim}", $"VALUES={valueDim}", $"SLOTS={slots}", $"MAPS={(maps ? 1 : 0)}", $"MOST_SHARED={most}", CudaUnits.Definition(dtype));
         _sharedBytes = _module.Constants("gsa_shared");
         Lack = _sharedBytes.Max() > most ? $"heads of {keyDim} and {valueDim} with {slots} slots need {_sharedBytes.Max()} bytes of shared memory a block, where the card has {most}" : null;
     }
@@ -37,12 +38,13 @@ internal sealed class CudaKernels
 
     /// <summary>The kernels of a shape, or why there are none.</summary>
     /// <param name="device">The card's index.</param>
+    /// <param name="dtype">Of inputs, output and kept states: bf16; or fp16, which have no backward.</param>
     /// <param name="keyDim">K.</param>
     /// <param name="valueDim">V.</param>
     /// <param name="slots">M.</param>
     /// <param name="maps">Whether they do the maps before the operator as well.</param>
-    public static CudaKernels Of(int device, long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
-        (device, keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.Device, s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
+    public static CudaKernels Of(int device, ScalarType dtype, long keyDim, long valueDim, long slots, bool maps) => Loaded.GetOrAdd(
+        (device, dtype, keyDim, valueDim, slots, maps), s => new Lazy<CudaKernels>(() => new CudaKernels(s.Device, s.Dtype, s.KeyDim, s.ValueDim, s.Slots, s.Maps))).Value;
 
     /// <summary>Why no card has kernels for a shape; null when most have.</summary>
     /// <param name="keyDim">K.</param>

@@ -10,7 +10,9 @@
 //
 // MAPS: the inputs are as they come from their projections; queries, keys and values pass through silu here, and gates are made of logits f (GatedSlotMaps.cs).
 //
-// States in memory are bf16 [item, chunk, State]: keys [SLOTS, KEYS], then values [SLOTS, VALUES], rows interleaved as Tile.cuh says. An item is a sequence's key-value
+// HALF: inputs, outputs and states are fp16 instead of bf16; forward alone. S has the range of e^72 and stays bf16, in two parts.
+//
+// States in memory are b16 [item, chunk, State]: keys [SLOTS, KEYS], then values [SLOTS, VALUES], rows interleaved as Tile.cuh says. An item is a sequence's key-value
 // head; a block does one chunk of an item. What each kernel moves and computes, and how far it is from that floor: GatedSlot.md.
 
 #include "Ops/Silu.cuh"
@@ -26,10 +28,16 @@
 #include "Ops/GatedSlot/Write.cuh"
 #include "Ops/GatedSlot/Scan.cuh"
 #include "Ops/GatedSlot/Output.cuh"
+#if !HALF
 #include "Ops/GatedSlot/RowsBackward.cuh"
 #include "Ops/GatedSlot/Ask.cuh"
 #include "Ops/GatedSlot/Column.cuh"
 #include "Ops/GatedSlot/ColumnsBackward.cuh"
+#endif
 
 // Bytes of shared memory that the kernels need, for the host: write, output and rows_backward, ask, columns_backward.
+#if HALF
+extern "C" __device__ const int gsa_shared[2] = {WriteShared::Bytes, Chunk::Bytes};
+#else
 extern "C" __device__ const int gsa_shared[4] = {WriteShared::Bytes, Chunk::Bytes, AskShared::Bytes, Columns::Bytes};
+#endif

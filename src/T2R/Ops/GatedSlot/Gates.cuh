@@ -58,7 +58,7 @@ struct Gates
         long long i = index(a, place, token, a.gateStride);
         if constexpr (MAPS)
         {
-            float f = widen(((const bf16*)a.gate)[i]);
+            float f = widen(((const b16*)a.gate)[i]);
             g = (fminf(f, 0.0f) - log1pf(__expf(-fabsf(f)))) * a.rate;
             s = -expm1f(g);
         }

@@ -16,7 +16,7 @@ struct Gathered
         }
     }
 
-    __device__ __forceinline__ void add(const bf16* factors, const bf16* x)
+    __device__ __forceinline__ void add(const b16* factors, const b16* x)
     {
 #pragma unroll
         for (int i = 0; i < Most; i++)
@@ -40,7 +40,7 @@ struct Gathered
     }
 
     // Rows [SLOTS, D] in the tiles' order of positions.
-    __device__ __forceinline__ void store(bf16* to) const
+    __device__ __forceinline__ void store(b16* to) const
     {
         int lane = threadIdx.x & 31;
 #pragma unroll
@@ -49,7 +49,7 @@ struct Gathered
             int piece = i * Warps + threadIdx.x / 32;
             if (piece < Pieces)
             {
-                bf16* row = to + (piece / (D / 32) * 16 + lane / 4) * D + piece % (D / 32) * 32 + (lane & 3) * 2;
+                b16* row = to + (piece / (D / 32) * 16 + lane / 4) * D + piece % (D / 32) * 32 + (lane & 3) * 2;
 #pragma unroll
                 for (int n = 0; n < 4; n++)
                 {

@@ -21,7 +21,7 @@ extern "C" __global__ void __launch_bounds__(Threads, Chunk::Bytes <= TwoBlocks 
         chunk.softmax(p, logSum);
         chunk.times_decay(p, rows);
 
-        bf16* to = a.output + ((place.row + rows.token) * a.heads * a.groups + head) * VALUES + (lane & 3) * 8;
+        b16* to = a.output + ((place.row + rows.token) * a.heads * a.groups + head) * VALUES + (lane & 3) * 8;
         long long below = 8LL * a.heads * a.groups * VALUES;
         chunk.spread<VALUES>(p, chunk.values, chunk.stateValues, rows, [&](int i, const float (&up)[8], const float (&down)[8])
         {

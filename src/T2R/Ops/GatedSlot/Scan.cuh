@@ -19,7 +19,7 @@ struct Spot
 
 // The states before each chunk in place of what each adds, first to last; or, last to first, the gradients of the states after each in place of what each asks.
 __device__ __forceinline__ void scan(
-    bf16* states, const float* decays, const float* keys, const float* values, float* endKeys, float* endValues, int chunks, bool isBackward)
+    b16* states, const float* decays, const float* keys, const float* values, float* endKeys, float* endValues, int chunks, bool isBackward)
 {
     constexpr int Ahead = 16;
     int pair = blockIdx.x * Threads + threadIdx.x, item = pair / (State / 2), e = pair % (State / 2) * 2;

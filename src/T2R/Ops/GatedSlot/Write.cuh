@@ -7,7 +7,7 @@ struct WriteShared
 };
 
 template <int D>
-__device__ __forceinline__ void write_part(const bf16* factors, const bf16* tile, bf16* to)
+__device__ __forceinline__ void write_part(const b16* factors, const b16* tile, b16* to)
 {
     Gathered<D> gathered;
     gathered.add(factors, tile);
@@ -16,9 +16,9 @@ __device__ __forceinline__ void write_part(const bf16* factors, const bf16* tile
 
 extern "C" __global__ void __launch_bounds__(Threads) gsa_write(const Arguments a)
 {
-    bf16* keys = (bf16*)shared;
-    bf16* values = keys + Tokens * KEYS;
-    bf16* factors = values + Tokens * VALUES;
+    b16* keys = (b16*)shared;
+    b16* values = keys + Tokens * KEYS;
+    b16* factors = values + Tokens * VALUES;
     float* parts = (float*)(factors + Tokens * SLOTS);
     int* documents = (int*)(parts + Threads);
 
@@ -33,7 +33,7 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_write(const Arguments 
     {
         int token = gates.first + i;
         float s = documents[token] == last ? gates.write[i] * fast_exp(gates.total - gates.sum[i]) : 0.0f;
-        factors[Tile<SLOTS>::at(token, gates.slot)] = round_bf16(s);
+        factors[Tile<SLOTS>::at(token, gates.slot)] = round_b16(s);
     }
 
     if (gates.part == 0)
@@ -42,7 +42,7 @@ extern "C" __global__ void __launch_bounds__(Threads) gsa_write(const Arguments 
     }
 
     __syncthreads();
-    bf16* to = a.states + place.state() * State;
+    b16* to = a.states + place.state() * State;
     write_part<KEYS>(factors, keys, to);
     write_part<VALUES>(factors, values, to + SLOTS * KEYS);
 }

@@ -54,6 +54,11 @@ public sealed class QuantizedWeight : IDisposable
     {
         using var scope = NewDisposeScope();
         using var gradients = no_grad();
+        if (IsInLaneOrder && CudaDequantize.Run(this, dtype) is { } numbers)
+        {
+            return numbers.MoveToOuterDisposeScope();
+        }
+
         var (stored, scales) = IsInLaneOrder ? (LaneOrder.Unpack(Format, Codes, Rows), Scales.t()) : (Codes, Scales);
         var codes = Format == QuantizedFormat.EightBit
             ? stored.to(ScalarType.Float32)

@@ -178,7 +178,7 @@ public class EngineTests
     [Fact]
     public async Task A_request_out_of_range_is_refused_all_of_it_at_once()
     {
-        await using var engine = Open(out _, options: new EngineOptions { MaxPromptTokens = 3 });
+        await using var engine = Open(out _);
         var request = new GenerationRequest
         {
             Prompt = [1, 2, TinyTokens.Count, 4],
@@ -188,12 +188,12 @@ public class EngineTests
             LogProbabilities = 21,
             KeepState = true,
         };
-        Assert.Equal(8, Assert.Throws<UserErrorException>(() => Submit(engine, request)).Problems.Count);
+        Assert.Equal(7, Assert.Throws<UserErrorException>(() => Submit(engine, request)).Problems.Count);
         Assert.Single(Assert.Throws<UserErrorException>(() => Submit(engine, Request with { Prompt = [] })).Problems);
         Assert.Single(Assert.Throws<UserErrorException>(() => Submit(engine, Request with { Stops = [""] })).Problems);
         Assert.Single(Assert.Throws<UserErrorException>(() => Submit(engine, Request with { Stops = [new string('x', 257)] })).Problems);
-        Assert.Equal(4, Assert.Throws<UserErrorException>(() => new Engine(
-            new ToyDecoder(1, 300), TinyTokens.Tokenizer, null, new EngineOptions { MaxQueue = -1, MaxPromptTokens = 0, ReaderBuffer = 0, ReaderPatience = TimeSpan.Zero })).Problems.Count);
+        Assert.Equal(3, Assert.Throws<UserErrorException>(() => new Engine(
+            new ToyDecoder(1, 300), TinyTokens.Tokenizer, null, new EngineOptions { MaxQueue = -1, ReaderBuffer = 0, ReaderPatience = TimeSpan.Zero })).Problems.Count);
         Assert.Contains("a day", Assert.Throws<UserErrorException>(() => Open(out _, options: new EngineOptions { ReaderPatience = TimeSpan.FromDays(2) })).Message);
     }
 

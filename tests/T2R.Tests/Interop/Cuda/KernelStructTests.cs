@@ -24,6 +24,7 @@ public partial class KernelStructTests
     [InlineData("Ops/GatedSlot/GatedSlot.cu", "Arguments", "T2R.Ops.GatedSlot.CudaArguments")]
     [InlineData("Ops/CrossEntropy.cu", "Arguments", "T2R.Ops.CudaCrossEntropy+Arguments")]
     [InlineData("Ops/Fp8/Cast.cu", "Arguments", "T2R.Ops.Fp8.CudaFp8Cast+Arguments")]
+    [InlineData("Ops/Quantized/Dequantize.cu", "Arguments", "T2R.Ops.Quantized.CudaDequantize+Arguments")]
     [InlineData("Ops/RmsNorm.cu", "Arguments", "T2R.Ops.CudaRmsNorm+Arguments")]
     [InlineData("Ops/SumOfSquares.cu", "Part", "T2R.Ops.CudaSumOfSquares+Part")]
     [InlineData("Ops/SumOfSquares.cu", "Arguments", "T2R.Ops.CudaSumOfSquares+Arguments")]

@@ -1,0 +1,66 @@
+using System.Text.Json;
+
+namespace T2R.Cli.Inspect;
+
+/// <summary>What a folder says about generating: its generation_config.json, and the ids that end a text. T2R takes sampling from whoever asks for a text.</summary>
+internal sealed record GenerationSettings
+{
+    private const string FileName = "generation_config.json";
+
+    /// <summary>Its keys and values, as JSON, without those that only tell where it came from; null where there is no such file.</summary>
+    public required IReadOnlyDictionary<string, string>? File { get; init; }
+
+    /// <summary>The ids at which T2R ends a text.</summary>
+    public required IReadOnlyList<int> EndsAt { get; init; }
+
+    /// <summary>Further ids that the folder names as ends, which T2R does not heed.</summary>
+    public required IReadOnlyList<int> OtherEnds { get; init; }
+
+    /// <summary>Reads them.</summary>
+    /// <param name="folder">The model's folder.</param>
+    /// <param name="endsAt">The ids at which T2R ends a text.</param>
+    /// <exception cref="UserErrorException">A file is not a JSON object.</exception>
+    public static GenerationSettings Of(string folder, IReadOnlyList<int> endsAt)
+    {
+        string path = Path.Combine(folder, FileName);
+        var config = ReadObject(Path.Combine(folder, "config.json"));
+        var file = Path.Exists(path) ? ReadObject(path) : null;
+        IEnumerable<int> ends = Ids(config).Concat(file is null ? [] : Ids(file)).Distinct();
+        return new GenerationSettings
+        {
+            File = file?.Where(p => p.Key is not ("transformers_version" or "_from_model_config")).ToDictionary(p => p.Key, p => p.Value.GetRawText()),
+            EndsAt = endsAt,
+            OtherEnds = [.. ends.Except(endsAt)],
+        };
+    }
+
+    /// <summary>In words.</summary>
+    public override string ToString()
+    {
+        string ends = $"ends at {string.Join(", ", EndsAt)}{(OtherEnds.Count > 0 ? $"; {string.Join(", ", OtherEnds)} are ends too, which T2R does not heed" : "")}";
+        return File is null ? $"{ends}\nno {FileName}" : $"{ends}\n{FileName}: {string.Join(", ", File.Select(p => $"{p.Key} {p.Value}"))}; T2R takes sampling from the command line or the request";
+    }
+
+    private static Dictionary<string, JsonElement> ReadObject(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(System.IO.File.ReadAllBytes(path)) ?? [];
+        }
+        catch (JsonException e)
+        {
+            throw new UserErrorException($"{path}: not a JSON object ({e.Message}); mend the file or fetch it again.", e);
+        }
+    }
+
+    private static IEnumerable<int> Ids(Dictionary<string, JsonElement> json)
+    {
+        if (!json.TryGetValue("eos_token_id", out var ids))
+        {
+            return [];
+        }
+
+        IEnumerable<JsonElement> elements = ids.ValueKind == JsonValueKind.Array ? ids.EnumerateArray() : [ids];
+        return elements.Where(e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out _)).Select(e => e.GetInt32());
+    }
+}
