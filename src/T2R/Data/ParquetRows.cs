@@ -9,6 +9,8 @@ internal static class ParquetRows
 {
     private const int BatchCharacters = 1 << 15;
 
+    private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(30);
+
     /// <summary>Reads rows.</summary>
     /// <param name="path">The file.</param>
     /// <param name="column">The column that holds the text: a column of strings, or of bytes that are UTF-8.</param>
@@ -16,19 +18,17 @@ internal static class ParquetRows
     public static IEnumerable<FileBatch> Batches(string path, string column, long from)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-        ParquetReader reader = Open(file, path);
+        ParquetReader reader = Guarded(path, () => Open(file));
         try
         {
-            DataField field = Field(reader.Schema, path, column);
-            long before = 0, all = Math.Max(1, Enumerable.Range(0, reader.RowGroupCount).Sum(g => reader.OpenRowGroupReader(g).RowCount));
-            for (int group = 0; group < reader.RowGroupCount; group++)
+            (DataField field, ParquetRowGroupReader[] groups, long all) = Guarded(path, () => Contents(reader, path, column));
+            long before = 0;
+            for (int group = 0; group < groups.Length; group++)
             {
-                using ParquetRowGroupReader rows = reader.OpenRowGroupReader(group);
-                long end = before + rows.RowCount;
+                long end = before + groups[group].RowCount;
                 if (end > from)
                 {
-                    RefuseFrontCoding(rows, field, group, path);
-                    foreach (FileBatch batch in Batches(rows, field, group, path, before, from))
+                    foreach (FileBatch batch in Batches(groups[group], field, group, path, before, from))
                     {
                         yield return batch with { FileBytesRead = (long)((double)batch.NextRecord / all * file.Length) };
                     }
@@ -43,17 +43,47 @@ internal static class ParquetRows
         }
     }
 
-    private static ParquetReader Open(FileStream file, string path)
+    // Parquet.Net 6.1.0 reads on for ever behind the end of some damaged footers, and heeds no cancellation meanwhile.
+    private static ParquetReader Open(FileStream file)
+    {
+        Task<ParquetReader> opening = Task.Run(() => ParquetReader.CreateAsync(file));
+        return Task.WaitAny([opening], LongestOpening) == 0
+            ? opening.GetAwaiter().GetResult()
+            : throw new InvalidDataException($"its footer was not understood within {LongestOpening.TotalSeconds:F0} s");
+    }
+
+    // The library has no exception of its own for what is no Parquet.
+    private static T Guarded<T>(string path, Func<T> read)
     {
         try
         {
-            return ParquetReader.CreateAsync(file).GetAwaiter().GetResult();
+            return read();
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e) when (e is not UserErrorException)
         {
-            // The library has no exception of its own for what is no Parquet.
             throw new UserErrorException($"{path}: not a whole Parquet file ({e.Message.TrimEnd('.')}); fetch the file again, or mend its name if it is something else.", e);
         }
+    }
+
+    private static (DataField Field, ParquetRowGroupReader[] Groups, long Rows) Contents(ParquetReader reader, string path, string column)
+    {
+        DataField field = Field(reader.Schema, path, column);
+        ParquetRowGroupReader[] groups = [.. Enumerable.Range(0, reader.RowGroupCount).Select(reader.OpenRowGroupReader)];
+        for (int group = 0; group < groups.Length; group++)
+        {
+            if (groups[group].RowCount is var rows && (rows < 0 || rows > Array.MaxLength))
+            {
+                throw new InvalidDataException($"row group {group} has {rows} rows");
+            }
+
+            // Parquet.Net 6.1.0 reads other text from it than was written, without a word.
+            if (groups[group].GetMetadata(field)?.MetaData?.Encodings.Contains(Encoding.DELTA_BYTE_ARRAY) == true)
+            {
+                throw new UserErrorException($"{path}, row group {group}: the column \"{column}\" is encoded as DELTA_BYTE_ARRAY, which cannot be read; write the file anew with another encoding, such as PLAIN.");
+            }
+        }
+
+        return (field, groups, Math.Max(1, groups.Sum(g => g.RowCount)));
     }
 
     private static DataField Field(ParquetSchema schema, string path, string column)
@@ -68,15 +98,6 @@ internal static class ParquetRows
             : throw new UserErrorException($"{path}: the column \"{column}\" holds {(found is DataField d ? d.ClrType.Name : $"a {found.GetType().Name}")}, expected strings; name the field that holds the text.");
     }
 
-    // Parquet.Net 6.1.0 reads other text from it than was written, without a word.
-    private static void RefuseFrontCoding(ParquetRowGroupReader rows, DataField field, int group, string path)
-    {
-        if (rows.GetMetadata(field)?.MetaData?.Encodings.Contains(Encoding.DELTA_BYTE_ARRAY) == true)
-        {
-            throw new UserErrorException($"{path}, row group {group}: the column \"{field.Name}\" is encoded as DELTA_BYTE_ARRAY, which cannot be read; write the file anew with another encoding, such as PLAIN.");
-        }
-    }
-
     private static IEnumerable<FileBatch> Batches(ParquetRowGroupReader rows, DataField field, int group, string path, long before, long from)
     {
         string?[] texts;
@@ -85,8 +106,9 @@ internal static class ParquetRows
         {
             texts = Texts(rows, field);
         }
-        catch (Exception e) when (e is not OutOfMemoryException)
+        catch (Exception e)
         {
+            // Of whatever kind: what the library throws for damaged pages it leaves to chance.
             string where = $"{path}, row group {group} (rows {before + 1} to {before + rows.RowCount})";
             damage = new CorpusRecord(null, new UserErrorException($"{where}: the column \"{field.Name}\" cannot be read ({e.Message.TrimEnd('.')}); fetch the file again.", e));
             texts = [];

@@ -82,6 +82,48 @@ public sealed class DamagedRecordTests : IDisposable
         Assert.Contains($"{path}, row group 1 (rows 3 to 4): the column \"text\" cannot be read", warnings[1]);
     }
 
+    [Theory]
+    [InlineData(Parquet.CompressionMethod.None)]
+    [InlineData(Parquet.CompressionMethod.Zstd)]
+    [InlineData(Parquet.CompressionMethod.Snappy)]
+    public async Task Parquet_with_damaged_pages_or_cut_anywhere_is_read_or_refused(Parquet.CompressionMethod compression)
+    {
+        var text = new Parquet.Schema.DataField<string>("text");
+        using var file = new MemoryStream();
+        var options = new Parquet.ParquetOptions { CompressionMethod = compression };
+        await using (var writer = await Parquet.ParquetWriter.CreateAsync(new Parquet.Schema.ParquetSchema(text), file, options, cancellationToken: TestContext.Current.CancellationToken))
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                using Parquet.ParquetRowGroupWriter group = writer.CreateRowGroup();
+                await group.WriteAsync(text, (string?[])[$"one {i}", null, "one", "two three"]);
+            }
+        }
+
+        byte[] whole = file.ToArray();
+        int pages = whole.Length - 8 - BitConverter.ToInt32(whole, whole.Length - 8);
+        var random = new Random(1);
+        for (int i = 0; i < 2000; i++)
+        {
+            byte[] damaged = [.. whole];
+            for (int j = random.Next(1, 4); j > 0; j--)
+            {
+                damaged[random.Next(pages)] = (byte)random.Next(256);
+            }
+
+            string path = _folder["damaged.parquet"];
+            File.WriteAllBytes(path, i < whole.Length ? whole.AsSpan(0, i) : damaged);
+            try
+            {
+                _ = CorpusReader.Open([path]).Batches().SelectMany(b => b.Records).Count();
+            }
+            catch (UserErrorException e)
+            {
+                Assert.Contains(path, e.Message);
+            }
+        }
+    }
+
     private TokenStream Open(long limit, Action<string> warn)
     {
         var options = new TokenizingOptions { DamagedLimit = limit, Warn = warn, Cancellation = TestContext.Current.CancellationToken };
