@@ -1,5 +1,4 @@
 using ICSharpCode.SharpZipLib;
-using ZstdSharp;
 
 namespace T2R.Data;
 
@@ -44,8 +43,9 @@ internal sealed class SourceStream : Stream
         {
             throw new UserErrorException($"{_path} is cut off: its {Kind} data ends in the middle; fetch the file again.", e);
         }
-        catch (Exception e) when (e is ZstdException or SharpZipBaseException)
+        catch (Exception e) when (_plain != _file && e is not (IOException or OutOfMemoryException))
         {
+            // The libraries' own exceptions, and whatever else they meet in damaged data.
             throw new UserErrorException(
                 $"{_path} is not valid {Kind} ({e.Message}); fetch the file again, or drop {Compression.Of(_path).Extension} from its name if it is not compressed.", e);
         }

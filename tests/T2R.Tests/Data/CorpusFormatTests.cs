@@ -122,6 +122,33 @@ public sealed class CorpusFormatTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(".gz")]
+    [InlineData(".zst")]
+    public void A_compressed_file_with_any_damage_is_read_or_refused(string suffix)
+    {
+        byte[] whole = Compressed(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"text\":\"the bat {i * 7919} in the hall\"}}\n"))), suffix);
+        var random = new Random(1);
+        for (int i = 0; i < 2000; i++)
+        {
+            byte[] damaged = [.. whole];
+            for (int j = random.Next(1, 4); j > 0; j--)
+            {
+                damaged[random.Next(damaged.Length)] = (byte)random.Next(256);
+            }
+
+            File.WriteAllBytes(_folder["a.jsonl" + suffix], damaged);
+            try
+            {
+                _ = CorpusReader.Open([_folder.Path]).Documents().Count();
+            }
+            catch (UserErrorException e)
+            {
+                Assert.Contains(_folder["a.jsonl" + suffix], e.Message);
+            }
+        }
+    }
+
     [Fact]
     public void Reading_goes_on_behind_every_batch_as_if_it_had_not_stopped()
     {
