@@ -93,7 +93,7 @@ internal sealed class WindowOptions(bool required)
         }
 
         ICorpus corpus = CorpusReader.Open([path], field: field);
-        SentencePieceTokenizer? tokenizer = folder?.OpenTokenizer();
+        TextTokenizer? tokenizer = folder?.OpenTokenizer();
         return () => TokenStream.Build(corpus, tokenizer!, begin, new TokenizingOptions { Progress = progress, Cancellation = stop });
     }
 

@@ -107,7 +107,7 @@ public sealed class HttpServer : IAsyncDisposable
         var metrics = new ServerMetrics(_model.Engine, sessions);
         var names = new TokenNames(_model.Tokenizer);
         var completions = new GenerationEndpoint(_model, options, sessions, metrics, CompletionRequest.Read, head => new CompletionAnswer(head, names), "cmpl-");
-        var chats = new GenerationEndpoint(_model, options, sessions, metrics, ChatRequest.Read, head => new ChatAnswer(head, names, _model.Template!), "chatcmpl-");
+        var chats = new GenerationEndpoint(_model, options, sessions, metrics, ChatRequest.Read, head => new ChatAnswer(head, names, _model.PutsSpaceBefore), "chatcmpl-");
 
         _app.Use(new AnswerLog(options, metrics, logs.CreateLogger<HttpServer>()).PassAsync);
         _app.UseRouting();

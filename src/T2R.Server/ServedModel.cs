@@ -14,17 +14,18 @@ namespace T2R.Server;
 /// <param name="Engine">Generates.</param>
 /// <param name="Tokenizer">Turns text into ids.</param>
 /// <param name="Template">Turns a conversation into a prompt; null if the model has a template that is not known, and then it does not chat.</param>
-public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, SentencePieceTokenizer Tokenizer, ChatTemplate? Template)
+public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, TextTokenizer Tokenizer, ChatTemplate? Template)
 {
     private const int CacheElementBytes = 2; // bf16
-
-    private readonly IReadOnlyDictionary<string, int> _pieces = PromptWriter.Pieces(Tokenizer);
 
     /// <summary>When the server began to serve it, in seconds since 1970.</summary>
     public long Created { get; } = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
 
     /// <summary>Ids are below this: the model may have rows that the tokenizer has no pieces for.</summary>
     internal int Vocabulary => Math.Min(Engine.Config.VocabularySize, Tokenizer.VocabularySize);
+
+    /// <summary>Whether the tokenizer puts a space before each text.</summary>
+    internal bool PutsSpaceBefore { get; } = Tokenizer.Split("a", controls: false)[0].Text != Tokenizer.NormalizeNext("a");
 
     /// <summary>Bytes of state that one sequence needs, however long; null if the model is not recurrent.</summary>
     public long? StateBytes => Engine.Config.IsRecurrent ? StateSize.Bytes(Engine.Config, 0, CacheElementBytes) : null;
@@ -50,5 +51,5 @@ public sealed record ServedModel(string Name, string Fingerprint, Engine Engine,
     }
 
     /// <summary>Writes a prompt in the model's words.</summary>
-    internal PromptWriter Writer() => new(Tokenizer, _pieces, Engine.Config.BosTokenId, Engine.Config.EosTokenId);
+    internal PromptWriter Writer() => new(Tokenizer, Engine.Config.BosTokenId, Engine.Config.EosTokenId);
 }

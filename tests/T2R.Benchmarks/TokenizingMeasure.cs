@@ -26,7 +26,7 @@ internal static class TokenizingMeasure
     /// <summary>The profile, which holds the text in memory.</summary>
     public static void Profile(string tokenizerFolder, string text, string output)
     {
-        var tokenizer = TokenizerFolder.Open(tokenizerFolder);
+        var tokenizer = (T2R.Tokenization.SentencePieceTokenizer)TokenizerFolder.Open(tokenizerFolder);
         var vocabulary = new BpeVocabulary(tokenizer.Model);
         var normalizer = new SentencePieceNormalizer(tokenizer.Model, vocabulary.UserDefined);
         ICorpus corpus = CorpusReader.Open([text]);

@@ -2,6 +2,7 @@ using T2R.Checkpoints;
 using T2R.Conversion;
 using T2R.Mixers;
 using T2R.Models;
+using T2R.Tokenization;
 
 namespace T2R.Cli.Inspect;
 
@@ -86,8 +87,8 @@ internal sealed record FolderReport
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = Softmax(config)?.SlidingWindow,
             Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
-            Generation = GenerationSettings.Of(folder.Path, [config.EosTokenId]),
-            Use = WhatItIsFor(folder, tokenizer.Opens),
+            Generation = GenerationSettings.Of(folder.Path, folder.EndIds(tokenizer.Opened)),
+            Use = WhatItIsFor(folder, tokenizer.Opened is not null),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
         };
@@ -120,16 +121,17 @@ internal sealed record FolderReport
         _ => "mlp",
     };
 
-    private static (string Description, bool Opens) TokenizerOf(ModelFolder folder)
+    private static (string Description, TextTokenizer? Opened) TokenizerOf(ModelFolder folder)
     {
         try
         {
-            int pieces = folder.OpenTokenizer().VocabularySize, padding = folder.Config.VocabularySize - pieces;
-            return ($"tokenizer.model (SentencePiece), {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", true);
+            TextTokenizer tokenizer = folder.OpenTokenizer();
+            int pieces = tokenizer.VocabularySize, padding = folder.Config.VocabularySize - pieces;
+            return ($"{TokenizerFolder.Describe(folder.Path)}, {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", tokenizer);
         }
         catch (UserErrorException e)
         {
-            return ($"none that T2R reads: {e.Message}", false);
+            return ($"none that T2R reads: {e.Message}", null);
         }
     }
 

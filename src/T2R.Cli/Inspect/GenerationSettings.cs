@@ -13,9 +13,6 @@ internal sealed record GenerationSettings
     /// <summary>The ids at which T2R ends a text.</summary>
     public required IReadOnlyList<int> EndsAt { get; init; }
 
-    /// <summary>Further ids that the folder names as ends, which T2R does not heed.</summary>
-    public required IReadOnlyList<int> OtherEnds { get; init; }
-
     /// <summary>Reads them.</summary>
     /// <param name="folder">The model's folder.</param>
     /// <param name="endsAt">The ids at which T2R ends a text.</param>
@@ -23,21 +20,18 @@ internal sealed record GenerationSettings
     public static GenerationSettings Of(string folder, IReadOnlyList<int> endsAt)
     {
         string path = Path.Combine(folder, FileName);
-        var config = ReadObject(Path.Combine(folder, "config.json"));
         var file = Path.Exists(path) ? ReadObject(path) : null;
-        IEnumerable<int> ends = Ids(config).Concat(file is null ? [] : Ids(file)).Distinct();
         return new GenerationSettings
         {
             File = file?.Where(p => p.Key is not ("transformers_version" or "_from_model_config")).ToDictionary(p => p.Key, p => p.Value.GetRawText()),
             EndsAt = endsAt,
-            OtherEnds = [.. ends.Except(endsAt)],
         };
     }
 
     /// <summary>In words.</summary>
     public override string ToString()
     {
-        string ends = $"ends at {string.Join(", ", EndsAt)}{(OtherEnds.Count > 0 ? $"; {string.Join(", ", OtherEnds)} are ends too, which T2R does not heed" : "")}";
+        string ends = $"ends at {string.Join(", ", EndsAt)}";
         return File is null ? $"{ends}\nno {FileName}" : $"{ends}\n{FileName}: {string.Join(", ", File.Select(p => $"{p.Key} {p.Value}"))}; T2R takes sampling from the command line or the request";
     }
 
@@ -51,16 +45,5 @@ internal sealed record GenerationSettings
         {
             throw new UserErrorException($"{path}: not a JSON object ({e.Message}); mend the file or fetch it again.", e);
         }
-    }
-
-    private static IEnumerable<int> Ids(Dictionary<string, JsonElement> json)
-    {
-        if (!json.TryGetValue("eos_token_id", out var ids))
-        {
-            return [];
-        }
-
-        IEnumerable<JsonElement> elements = ids.ValueKind == JsonValueKind.Array ? ids.EnumerateArray() : [ids];
-        return elements.Where(e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out _)).Select(e => e.GetInt32());
     }
 }

@@ -75,13 +75,14 @@ internal static class ServeVerb
             ScalarType? dtype = model.Dtype(parsed, problems);
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
-            SentencePieceTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
-            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, problems);
+            TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
+            IReadOnlyList<int>? ends = tokenizer is null ? null : problems.Try(() => folder!.EndIds(tokenizer));
+            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, ends ?? [], problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));
             string fingerprint = folder!.Fingerprint(), called = parsed.GetValue(name) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder.Path)));
             using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value, quantization);
-            var engine = new Engine(Decoders.Open(loaded, parsed.GetValue(slots)), tokenizer!, fingerprint, engineOptions);
+            var engine = new Engine(Decoders.Open(loaded, parsed.GetValue(slots)), tokenizer!, fingerprint, engineOptions with { EndIds = ends! });
             Serve(new ServedModel(called, fingerprint, engine, tokenizer!, chat), options, logs, patience, stop).GetAwaiter().GetResult();
         });
         return verb;
@@ -91,7 +92,7 @@ internal static class ServeVerb
     {
         if (model.Template is null)
         {
-            logs.Warn($"the model has a chat template that is not known, so /v1/chat/completions is refused; --chat-template chooses one of {string.Join(", ", ChatTemplates.Names)}");
+            logs.Warn($"the model has no chat template that can be used, so /v1/chat/completions is refused; --chat-template chooses one of {string.Join(", ", ChatTemplates.Names)}");
         }
 
         if (!IPAddress.IsLoopback(options.Host) && options.ApiKey is null)
@@ -160,18 +161,33 @@ internal static class ServeVerb
         return TimeSpan.Zero;
     }
 
-    private static ChatTemplate? Template(string? name, ModelFolder folder, SentencePieceTokenizer tokenizer, Problems problems)
+    private static ChatTemplate? Template(string? name, ModelFolder folder, TextTokenizer tokenizer, IReadOnlyList<int> ends, Problems problems)
     {
-        ChatTemplate? template = null;
-        problems.Try(() =>
+        if (name is null)
         {
-            template = name is null ? ChatTemplates.Of(folder.Path) : ChatTemplates.Named(name);
-        });
+            return FolderTemplate(folder);
+        }
+
+        ChatTemplate? template = problems.Try(() => ChatTemplates.Named(name));
         if (template is not null)
         {
-            ChatTemplates.Check(template, tokenizer, folder.Config.EosTokenId, problems);
+            ChatTemplates.Check(template, tokenizer, ends, problems);
         }
 
         return template;
+    }
+
+    // Without it the model still completes texts.
+    private static ChatTemplate? FolderTemplate(ModelFolder folder)
+    {
+        try
+        {
+            return ChatTemplates.Of(folder.Path);
+        }
+        catch (UserErrorException e)
+        {
+            Screen.Warn(e.Message);
+            return null;
+        }
     }
 }

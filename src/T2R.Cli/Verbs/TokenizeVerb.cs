@@ -14,7 +14,7 @@ internal static class TokenizeVerb
             Examples = ["t2r tokenize Mistral-7B-v0.1 --in texts.json", "t2r tokenize Mistral-7B-v0.1 --in texts.json --out ids.json"],
             UsesLibTorch = false,
         };
-        var folder = new Argument<string>("FOLDER") { Description = "Any folder with a tokenizer.model." };
+        var folder = new Argument<string>("FOLDER") { Description = "Any folder with a tokenizer.model or a tokenizer.json." };
         var input = new Option<string>("--in") { Description = "A JSON array of strings.", Required = true, HelpName = "FILE" };
         var output = new Option<string?>("--out") { Description = "Where to write the JSON array of arrays of ids; standard output unless given.", HelpName = "FILE" };
         verb.Arguments.Add(folder);
@@ -23,7 +23,7 @@ internal static class TokenizeVerb
         verb.Does((parsed, stop) =>
         {
             var problems = new Problems();
-            SentencePieceTokenizer? tokenizer = problems.Try(() => TokenizerFolder.Open(parsed.GetRequiredValue(folder)));
+            TextTokenizer? tokenizer = problems.Try(() => TokenizerFolder.Open(parsed.GetRequiredValue(folder)));
             List<string>? texts = problems.Try(() => JsonTexts.Read(parsed.GetRequiredValue(input)));
             problems.ThrowIfAny();
             if (parsed.GetValue(output) is { } path)
@@ -45,7 +45,7 @@ internal static class TokenizeVerb
         return verb;
     }
 
-    private static void Write(Stream stream, SentencePieceTokenizer tokenizer, List<string> texts, CancellationToken stop)
+    private static void Write(Stream stream, TextTokenizer tokenizer, List<string> texts, CancellationToken stop)
     {
         // Not disposed: that would write what is left to a reader that has gone.
         var writer = new Utf8JsonWriter(stream);

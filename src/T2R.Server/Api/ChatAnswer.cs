@@ -1,14 +1,13 @@
 using System.Text.Json.Serialization;
 using T2R.Generation.Serving;
-using T2R.Server.Chat;
 
 namespace T2R.Server.Api;
 
 /// <summary>The words of <c>/v1/chat/completions</c>.</summary>
 /// <param name="head">What all parts say.</param>
 /// <param name="names">Of tokens.</param>
-/// <param name="template">The model's, which may put a space before an answer that is not the answer's.</param>
-internal sealed class ChatAnswer(AnswerHead head, TokenNames names, ChatTemplate template) : IAnswer
+/// <param name="dropsSpace">Whether a space before an answer is not the answer's: the tokenizer puts one before each text.</param>
+internal sealed class ChatAnswer(AnswerHead head, TokenNames names, bool dropsSpace) : IAnswer
 {
     public object? Part(AnswerChoice choice, IReadOnlyList<GenerationToken> tokens, FinishReason? end)
     {
@@ -43,7 +42,7 @@ internal sealed class ChatAnswer(AnswerHead head, TokenNames names, ChatTemplate
         if (content.Length > 0 && !choice.HasBegun)
         {
             choice.HasBegun = true;
-            return template.AnswerBeginsWithSpace && content[0] == ' ' ? content[1..] : content;
+            return dropsSpace && content[0] == ' ' ? content[1..] : content;
         }
 
         return content;

@@ -21,7 +21,7 @@ internal static class ChatRequest
         if (model.Template is not { } template)
         {
             throw ApiException.Invalid(
-                $"The model '{model.Name}' has a chat template that is not known here, so it does not chat; use /v1/completions, or start the server with --chat-template.",
+                $"The model '{model.Name}' has no chat template that can be used here, so it does not chat; use /v1/completions, or start the server with --chat-template.",
                 "chat_not_supported");
         }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using T2R.Server.Prompts;
+using T2R.Tokenization;
 
 namespace T2R.Server.Api;
 
@@ -64,7 +65,7 @@ internal static class CompletionRequest
 
         Prompt One(JsonElement one) => one.ValueKind switch
         {
-            JsonValueKind.String => model.Writer().Begin().Text(one.GetString()!).Finish(),
+            JsonValueKind.String => model.Writer().Begin().Spelled(one.GetString()!).Finish(),
             JsonValueKind.Array => Ids(one),
             _ => fields.Wrong<Prompt>("prompt", one, "a text, ids, or an array of them") ?? Nothing,
         };
@@ -77,7 +78,7 @@ internal static class CompletionRequest
                 return Nothing;
             }
 
-            var parts = new List<PromptPart>(array.GetArrayLength());
+            var parts = new List<TextPart>(array.GetArrayLength());
             foreach (JsonElement element in array.EnumerateArray())
             {
                 if (element.ValueKind != JsonValueKind.Number || !element.TryGetInt32(out int id) || id < 0 || id >= model.Vocabulary)
@@ -85,7 +86,7 @@ internal static class CompletionRequest
                     return fields.Wrong<Prompt>("prompt", element, $"ids, 0 to {model.Vocabulary - 1}") ?? Nothing;
                 }
 
-                parts.Add(new PromptPart(id, null));
+                parts.Add(new TextPart(id, null));
             }
 
             return new Prompt([.. parts], IsIds: true);

@@ -1,95 +1,57 @@
-using System.Text.Json;
-using T2R.Server.Prompts;
+using T2R.Server.Chat.Jinja;
 using T2R.Tokenization;
 
 namespace T2R.Server.Chat;
 
-/// <summary>The chat templates that are known, and which of them a model was taught.</summary>
+/// <summary>Finds a model's chat template: its folder's own, or one chosen by name.</summary>
 public static class ChatTemplates
 {
-    private static readonly ChatTemplate Plain = new PlainTemplate(), Mistral = new MistralTemplate(), ChatML = new ChatMLTemplate(), Llama3 = new Llama3Template();
-    private static readonly ChatTemplate[] All = [Plain, Mistral, ChatML, Llama3];
-
     /// <summary>The names to choose from.</summary>
-    public static IReadOnlyList<string> Names { get; } = [.. All.Select(t => t.Name)];
+    public static IReadOnlyList<string> Names { get; } = [.. NamedTemplates.All.Select(t => t.Name)];
 
     /// <summary>The template of a name.</summary>
     /// <param name="name">One of <see cref="Names"/>.</param>
     /// <exception cref="UserErrorException">There is none of that name.</exception>
     public static ChatTemplate Named(string name) =>
-        All.FirstOrDefault(t => t.Name == name) ?? throw new UserErrorException($"'{name}' is not a chat template that is known; expected one of {string.Join(", ", Names)}.");
+        NamedTemplates.All.FirstOrDefault(t => t.Name == name) ?? throw new UserErrorException($"'{name}' is not a chat template that is known; expected one of {string.Join(", ", Names)}.");
 
     /// <summary>
-    /// The template that a model's folder asks for, told by the marks in its text: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json. A folder
-    /// without one is a base model's and gets the plain one.
+    /// The template in a model's folder: <c>chat_template.jinja</c>, or <c>chat_template</c> in tokenizer_config.json. A folder without one is a base model's and gets the plain one.
     /// </summary>
     /// <param name="folder">The model's folder.</param>
-    /// <returns>Null if the folder's template is another.</returns>
-    /// <exception cref="UserErrorException">tokenizer_config.json is damaged.</exception>
-    public static ChatTemplate? Of(string folder) => TextIn(folder) switch
+    /// <exception cref="UserErrorException">The template has something that is not supported, or its file is damaged.</exception>
+    public static ChatTemplate Of(string folder)
     {
-        null => Plain,
-        var text when text.Contains("<|start_header_id|>", StringComparison.Ordinal) => Llama3,
-        var text when text.Contains("<|im_start|>", StringComparison.Ordinal) => ChatML,
-
-        // Llama 2 and later Mistrals share the mark and tell of the system otherwise.
-        var text when text.Contains("<<SYS>>", StringComparison.Ordinal) || text.Contains("[SYSTEM_PROMPT]", StringComparison.Ordinal) => null,
-        var text when text.Contains("[INST]", StringComparison.Ordinal) => Mistral,
-        _ => null,
-    };
-
-    /// <summary>Adds a sentence for each thing that a model lacks to use a template.</summary>
-    /// <param name="template">The template.</param>
-    /// <param name="tokenizer">The model's tokenizer.</param>
-    /// <param name="endOfText">The model's end-of-text id.</param>
-    /// <param name="problems">Receives them.</param>
-    public static void Check(ChatTemplate template, SentencePieceTokenizer tokenizer, int endOfText, Problems problems)
-    {
-        var pieces = PromptWriter.Pieces(tokenizer);
-        foreach (string piece in template.Pieces.Where(p => !pieces.ContainsKey(p)))
+        if (TemplateFile.Find(folder) is not { } found)
         {
-            problems.Add($"The chat template '{template.Name}' needs the control piece {piece}, which the tokenizer does not have; give another with --chat-template.");
-        }
-
-        if (template.EndPiece is { } end && pieces.TryGetValue(end, out int id) && id != endOfText)
-        {
-            problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {endOfText}; set eos_token_id in config.json to {id}.");
-        }
-    }
-
-    private static string? TextIn(string folder)
-    {
-        string jinja = Path.Combine(folder, "chat_template.jinja"), config = Path.Combine(folder, "tokenizer_config.json");
-        if (File.Exists(jinja))
-        {
-            return File.ReadAllText(jinja);
-        }
-
-        if (!File.Exists(config))
-        {
-            return null;
+            return NamedTemplates.All[0];
         }
 
         try
         {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(config));
-            return json.RootElement.ValueKind == JsonValueKind.Object && json.RootElement.TryGetProperty("chat_template", out JsonElement template) ? TextOf(template, config) : null;
+            return new ChatTemplate(Path.GetFileName(found.File), found.Text) { Tokens = TemplateFile.Tokens(folder) };
         }
-        catch (JsonException e)
+        catch (JinjaException e)
         {
-            throw new UserErrorException($"{config}: not valid JSON ({e.Message}); mend the file.", e);
+            throw new UserErrorException($"{found.File}: its chat template cannot be used: {e.Message}.", e);
         }
     }
 
-    // A text, or several with names.
-    private static string? TextOf(JsonElement template, string file) => template.ValueKind switch
+    /// <summary>Adds a sentence for each thing that a model lacks to use a template.</summary>
+    /// <param name="template">The template.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="endOfText">The ids that end a text.</param>
+    /// <param name="problems">Receives them.</param>
+    public static void Check(ChatTemplate template, TextTokenizer tokenizer, IReadOnlyList<int> endOfText, Problems problems)
     {
-        JsonValueKind.Null => null,
-        JsonValueKind.String => template.GetString(),
-        JsonValueKind.Array => template.EnumerateArray()
-            .Where(t => t.ValueKind == JsonValueKind.Object && t.TryGetProperty("name", out JsonElement name) && name.ValueEquals("default"))
-            .Select(t => t.TryGetProperty("template", out JsonElement text) && text.ValueKind == JsonValueKind.String ? text.GetString() : null)
-            .FirstOrDefault() ?? "",
-        _ => throw new UserErrorException($"{file}: chat_template is neither a text nor a list of texts with names; mend the file."),
-    };
+        foreach (string token in template.Controls.Where(c => !tokenizer.ControlTokens.ContainsKey(c)))
+        {
+            problems.Add($"The chat template '{template.Name}' needs the control token {token}, which the tokenizer does not have; give another with --chat-template.");
+        }
+
+        if (template.End is { } end && tokenizer.ControlTokens.TryGetValue(end, out int id) && !endOfText.Contains(id))
+        {
+            problems.Add($"The chat template '{template.Name}' ends an answer with {end} (id {id}), and the model a text with id {string.Join(" or ", endOfText)}; add {id} to eos_token_id in generation_config.json.");
+        }
+    }
 }

@@ -6,15 +6,13 @@ namespace T2R.Server.Prompts;
 /// <summary>What a model is to continue, before it is cut into ids: so that two prompts can be compared by their texts, which may be cut in several ways.</summary>
 /// <param name="Parts">In order; no two texts follow each other.</param>
 /// <param name="IsIds">Whether the client sent ids; then what is generated joins as ids too.</param>
-internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = false)
+internal sealed record Prompt(ImmutableArray<TextPart> Parts, bool IsIds = false)
 {
-    private const char EscapedSpace = '\u2581';
-
     /// <summary>The ids.</summary>
-    public List<int> Encode(SentencePieceTokenizer tokenizer)
+    public List<int> Encode(TextTokenizer tokenizer)
     {
         var ids = new List<int>();
-        foreach (PromptPart part in Parts)
+        foreach (TextPart part in Parts)
         {
             if (part.Text is null)
             {
@@ -22,7 +20,7 @@ internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = fal
             }
             else
             {
-                ids.AddRange(tokenizer.EncodeToIds(part.Text, considerNormalization: false));
+                tokenizer.AppendNormalizedIds(part.Text, ids);
             }
         }
 
@@ -30,21 +28,21 @@ internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = fal
     }
 
     /// <summary>This prompt and what was generated from it.</summary>
-    public Prompt FollowedBy(IEnumerable<int> ids, SentencePieceTokenizer tokenizer)
+    public Prompt FollowedBy(IEnumerable<int> ids, TextTokenizer tokenizer)
     {
         if (IsIds)
         {
-            return this with { Parts = Parts.AddRange(ids.Select(id => new PromptPart(id, null))) };
+            return this with { Parts = Parts.AddRange(ids.Select(id => new TextPart(id, null))) };
         }
 
         var parts = Parts.ToBuilder();
-        var decoder = new IncrementalDecoder(tokenizer, begun: true);
+        IncrementalDecoder decoder = tokenizer.NewDecoder(begun: true);
         foreach (int id in ids)
         {
             Append(decoder.Append(id));
-            if (tokenizer.Model.Pieces[id].Type == SentencePieceType.Control)
+            if (tokenizer[id].Kind == TokenKind.Control)
             {
-                parts.Add(new PromptPart(id, null));
+                parts.Add(new TextPart(id, null));
             }
         }
 
@@ -53,14 +51,14 @@ internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = fal
 
         void Append(string text)
         {
-            text = text.Replace(' ', EscapedSpace);
+            text = tokenizer.NormalizeNext(text);
             if (parts is [.., { Text: { } last }])
             {
-                parts[^1] = new PromptPart(0, last + text);
+                parts[^1] = new TextPart(0, last + text);
             }
             else if (text.Length > 0)
             {
-                parts.Add(new PromptPart(0, text));
+                parts.Add(new TextPart(0, text));
             }
         }
     }
@@ -75,14 +73,14 @@ internal sealed record Prompt(ImmutableArray<PromptPart> Parts, bool IsIds = fal
             return null;
         }
 
-        PromptPart theirs = other.Parts[whole], ours = Parts[whole];
-        ImmutableArray<PromptPart> rest = Parts[(whole + 1)..];
+        TextPart theirs = other.Parts[whole], ours = Parts[whole];
+        ImmutableArray<TextPart> rest = Parts[(whole + 1)..];
         if (ours == theirs)
         {
             return this with { Parts = rest };
         }
 
         bool goesOn = ours.Text is not null && theirs.Text is not null && ours.Text.StartsWith(theirs.Text, StringComparison.Ordinal);
-        return goesOn ? this with { Parts = rest.Insert(0, new PromptPart(0, ours.Text![theirs.Text!.Length..])) } : null;
+        return goesOn ? this with { Parts = rest.Insert(0, new TextPart(0, ours.Text![theirs.Text!.Length..])) } : null;
     }
 }

@@ -5,50 +5,61 @@ namespace T2R.Server.Prompts;
 
 /// <summary>Writes prompts in a model's words.</summary>
 /// <param name="tokenizer">The model's.</param>
-/// <param name="pieces">Its pieces that no text becomes (<see cref="Pieces"/>).</param>
 /// <param name="beginning">The id that begins a text.</param>
 /// <param name="end">The id that ends one.</param>
-internal sealed class PromptWriter(SentencePieceTokenizer tokenizer, IReadOnlyDictionary<string, int> pieces, int beginning, int end)
+internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int end)
 {
-    private readonly ImmutableArray<PromptPart>.Builder _parts = ImmutableArray.CreateBuilder<PromptPart>();
+    private readonly ImmutableArray<TextPart>.Builder _parts = ImmutableArray.CreateBuilder<TextPart>();
 
-    /// <summary>The ids of a tokenizer's pieces that no text becomes, whatever it spells: the control pieces. Those that a user defined are cut from text, so that clients can write them.</summary>
-    public static Dictionary<string, int> Pieces(SentencePieceTokenizer tokenizer) => tokenizer.Model.Pieces
-        .Select((piece, id) => (piece, id))
-        .Where(p => p.piece.Type == SentencePieceType.Control)
-        .ToDictionary(p => p.piece.Text, p => p.id, StringComparer.Ordinal);
+    /// <summary>What the id that begins a text is called.</summary>
+    public string BeginName => tokenizer[beginning].Name;
 
-    /// <summary>The id of a piece that no text becomes; null if the tokenizer has none.</summary>
-    public int? Find(string piece) => pieces.TryGetValue(piece, out int id) ? id : null;
+    /// <summary>What the id that ends a text is called.</summary>
+    public string EndName => tokenizer[end].Name;
+
+    /// <summary>What the control tokens are called.</summary>
+    public IEnumerable<string> ControlNames => tokenizer.ControlTokens.Keys;
 
     /// <summary>Begins the text.</summary>
-    public PromptWriter Begin() => Id(beginning);
-
-    /// <summary>Ends a text within the prompt.</summary>
-    public PromptWriter End() => Id(end);
-
-    /// <summary>An id.</summary>
-    public PromptWriter Id(int id)
+    public PromptWriter Begin()
     {
-        _parts.Add(new PromptPart(id, null));
+        _parts.Add(new TextPart(beginning, null));
         return this;
     }
 
-    /// <summary>A text. One that follows another goes on where that ended, as if both were one.</summary>
-    public PromptWriter Text(string text)
+    /// <summary>A text as the tokenizer encodes it by itself: of control tokens that it spells, those are found that the tokenizer finds. One that begins a text is not written twice.</summary>
+    public PromptWriter Spelled(string text)
     {
-        if (text.Length == 0)
+        IReadOnlyList<TextPart> parts = tokenizer.Split(text, tokenizer.FindsControls);
+        bool twice = _parts.Count > 0 && parts.Count > 0 && parts[0].Text is null && parts[0].Id == beginning && _parts[^1] == parts[0];
+        _parts.AddRange(parts.Skip(twice ? 1 : 0));
+        return this;
+    }
+
+    /// <summary>What somebody said, with a mark inside each control token that it spells, so that it is none when it has been rendered.</summary>
+    public string Marked(string said, char mark)
+    {
+        foreach (string token in tokenizer.ControlTokens.Keys.Where(t => t.Length > 1))
         {
-            return this;
+            // Again, since one may have overlapped another.
+            while (said.Contains(token, StringComparison.Ordinal))
+            {
+                said = said.Replace(token, $"{token[0]}{mark}{token[1..]}", StringComparison.Ordinal);
+            }
         }
 
-        if (_parts is [.., { Text: not null } last])
+        return said;
+    }
+
+    /// <summary>A text in which control tokens are to be found, and then marks to be taken away.</summary>
+    public PromptWriter Rendered(string text, char mark)
+    {
+        foreach (TextPart part in tokenizer.Split(text, controls: true))
         {
-            _parts[^1] = last with { Text = last.Text + text.Replace(' ', '\u2581') };
-        }
-        else
-        {
-            _parts.Add(new PromptPart(0, tokenizer.Normalize(text)));
+            if (part.Text?.Replace(mark.ToString(), "", StringComparison.Ordinal) is not "")
+            {
+                _parts.Add(part with { Text = part.Text?.Replace(mark.ToString(), "", StringComparison.Ordinal) });
+            }
         }
 
         return this;

@@ -97,9 +97,9 @@ internal sealed class BatchEncoder(Tokenizer tokenizer, int beginId, int threads
         {
             _parts.Value.AppendIds(document.Text, part.IsFirst, ids);
         }
-        else if (tokenizer is SentencePieceTokenizer pieces)
+        else if (tokenizer is TextTokenizer quick)
         {
-            pieces.AppendIds(document.Text, ids);
+            quick.AppendIds(document.Text, ids);
         }
         else
         {

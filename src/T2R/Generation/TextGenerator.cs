@@ -17,20 +17,20 @@ public sealed class TextGenerator : IDisposable
 {
     private readonly CausalLM _model;
 
-    private TextGenerator(CausalLM model, SentencePieceTokenizer tokenizer, Engine engine, IReadOnlyList<string> warnings) =>
+    private TextGenerator(CausalLM model, TextTokenizer tokenizer, Engine engine, IReadOnlyList<string> warnings) =>
         (_model, Tokenizer, Engine, Warnings) = (model, tokenizer, engine, warnings);
 
     /// <summary>Generates; this disposes it.</summary>
     public Engine Engine { get; }
 
     /// <summary>Turns text into the model's ids.</summary>
-    public SentencePieceTokenizer Tokenizer { get; }
+    public TextTokenizer Tokenizer { get; }
 
     /// <summary>What is odd and does no harm, such as a config key that T2R does not know, or a part of the model that no kernel of T2R's takes on this card.</summary>
     public IReadOnlyList<string> Warnings { get; }
 
     /// <summary>Opens a folder, checks it and loads its weights. Loads libtorch first if need be, so nothing of TorchSharp's has to be touched before.</summary>
-    /// <param name="folder">Holds config.json, SafeTensors weights and tokenizer.model: a recurrent or hybrid model of T2R's, or a Mistral or Llama.</param>
+    /// <param name="folder">Holds config.json, SafeTensors weights and tokenizer.model or tokenizer.json: a recurrent or hybrid model of T2R's, or a Mistral or Llama.</param>
     /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
     /// <param name="dtype">What weights and products are computed in: <c>fp32</c>, or <c>bf16</c>, which is what a card is fast in (<see cref="Decoders.LoadIn"/>).</param>
     /// <param name="quantization"><c>int8</c> or <c>int4</c> to hold the blocks' matrices in; null for what the folder holds.</param>
@@ -53,12 +53,13 @@ public sealed class TextGenerator : IDisposable
 
         using var opened = problems.Try(() => ModelFolder.Open(folder));
         var tokenizer = opened is null ? null : problems.Try(opened.OpenTokenizer);
+        var ends = tokenizer is null ? null : problems.Try(() => opened!.EndIds(tokenizer));
         problems.ThrowIfAny();
         numbers = Decoders.LoadIn(opened!.Config, place!, numbers);
         var model = opened.Load(place!, numbers, format);
         try
         {
-            var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint());
+            var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint(), new EngineOptions { EndIds = ends! });
             return new TextGenerator(model, tokenizer!, engine, [.. opened.Warnings, .. MissingKernels.On(opened.Config, numbers, place!)]);
         }
         catch
@@ -84,7 +85,7 @@ public sealed class TextGenerator : IDisposable
         ArgumentNullException.ThrowIfNull(prompt);
         var request = new GenerationRequest
         {
-            Prompt = [Engine.Config.BosTokenId, .. Tokenizer.EncodeToIds(prompt)],
+            Prompt = Tokenizer.EncodePrompt(prompt, Engine.Config.BosTokenId),
             MaxNewTokens = maxNewTokens,
             Sampling = sampling ?? new SamplingOptions(),
         };

@@ -36,7 +36,7 @@ public sealed record ModelSection
         }
         else if (section is { Source: not null, Tokenizer: not null })
         {
-            yaml.Refuse("tokenizer", "goes with model.config alone; a source brings its own: put tokenizer.model into the source's folder.");
+            yaml.Refuse("tokenizer", "goes with model.config alone; a source brings its own: put tokenizer.model or tokenizer.json into the source's folder.");
         }
 
         yaml.RefuseTheRest();

@@ -12,7 +12,7 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, SentencePieceTokenizer tokenizer, IReadOnlyList<ICorpus> train, ICorpus? validation)
+        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, IReadOnlyList<ICorpus> train, ICorpus? validation)
     {
         (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, train, validation);
     }
@@ -36,7 +36,7 @@ public sealed class RecipePlan : IDisposable
     public string TokenizerFolderPath { get; }
 
     /// <summary>The tokenizer.</summary>
-    public SentencePieceTokenizer Tokenizer { get; }
+    public TextTokenizer Tokenizer { get; }
 
     /// <summary>Training documents of each source, the held-out ones not yet taken out.</summary>
     public IReadOnlyList<ICorpus> Train { get; }
@@ -119,9 +119,9 @@ public sealed class RecipePlan : IDisposable
     private static ModelFolder Open(string folder) => Path.Exists(folder)
         ? ModelFolder.Open(folder)
         : throw new UserErrorException(
-            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
+            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
 
-    private static void CheckTogether(Recipe recipe, ModelConfig? config, SentencePieceTokenizer? tokenizer, Problems problems)
+    private static void CheckTogether(Recipe recipe, ModelConfig? config, TextTokenizer? tokenizer, Problems problems)
     {
         if (recipe.Conversion is not null && recipe.Model.Source is null)
         {
@@ -159,7 +159,7 @@ public sealed class RecipePlan : IDisposable
 
         if (tokenizer is { BeginningOfSentenceId: null })
         {
-            problems.Add("the tokenizer has no beginning-of-sentence piece, which stands before each document.");
+            problems.Add("the tokenizer has no beginning-of-sentence token, which stands before each document; name it as bos_token in tokenizer_config.json beside tokenizer.json.");
         }
     }
 }

@@ -49,7 +49,7 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
 
         IEnumerable<GenerationToken> Continue(string prompt) => engine.Submit(new GenerationRequest
         {
-            Prompt = [model.Config.BosTokenId, .. plan.Tokenizer.EncodeToIds(prompt)],
+            Prompt = plan.Tokenizer.EncodePrompt(prompt, model.Config.BosTokenId),
             Sampling = new SamplingOptions { Temperature = samples.Temperature, Seed = (ulong)samples.Seed },
             MaxNewTokens = samples.MaxNewTokens,
         }).Tokens.ToBlockingEnumerable(cancellation);

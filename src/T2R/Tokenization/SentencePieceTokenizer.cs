@@ -6,13 +6,13 @@ namespace T2R.Tokenization;
 
 /// <summary>
 /// Byte-pair encoding that yields the ids SentencePiece yields (https://github.com/google/sentencepiece), for any text of any length. Control pieces
-/// are never found in a text: a literal <c>&lt;s&gt;</c> is plain text, and beginning and end of sentence are the caller's to add. Safe for use by
-/// several threads at once.
+/// are never found in a text: a literal <c>&lt;s&gt;</c> is plain text.
 /// </summary>
-public sealed class SentencePieceTokenizer : Tokenizer
+public sealed class SentencePieceTokenizer : TextTokenizer
 {
     private readonly SentencePieceNormalizer _normalizer;
     private readonly BpeEncoder _encoder;
+    private readonly TokenFinder _controls;
 
     /// <summary>Makes a tokenizer of a model.</summary>
     /// <param name="model">The model; already checked.</param>
@@ -23,6 +23,10 @@ public sealed class SentencePieceTokenizer : Tokenizer
         _normalizer = new SentencePieceNormalizer(model, vocabulary.UserDefined);
         _encoder = new BpeEncoder(vocabulary);
         UnknownId = vocabulary.UnknownId;
+        ControlTokens = Enumerable.Range(0, model.Pieces.Count)
+            .Where(id => model.Pieces[id].Type == SentencePieceType.Control)
+            .ToDictionary(id => model.Pieces[id].Text, StringComparer.Ordinal);
+        _controls = new TokenFinder(ControlTokens);
         BeginningOfSentenceId = ControlId(model.Trainer.BeginningOfSentencePiece);
         EndOfSentenceId = ControlId(model.Trainer.EndOfSentencePiece);
         PadId = ControlId(model.Trainer.PadPiece);
@@ -31,76 +35,89 @@ public sealed class SentencePieceTokenizer : Tokenizer
     /// <summary>The model it was made of.</summary>
     public SentencePieceModel Model { get; }
 
-    /// <summary>The number of pieces: ids are 0 to this, exclusive.</summary>
-    public int VocabularySize => Model.Pieces.Count;
+    /// <inheritdoc/>
+    public override int VocabularySize => Model.Pieces.Count;
 
     /// <summary>What stands for text that the vocabulary cannot spell.</summary>
     public int UnknownId { get; }
 
-    /// <summary>The id put before a document, null when the model has none.</summary>
-    public int? BeginningOfSentenceId { get; }
+    /// <inheritdoc/>
+    public override int? BeginningOfSentenceId { get; }
 
-    /// <summary>The id put behind a document, null when the model has none.</summary>
-    public int? EndOfSentenceId { get; }
+    /// <inheritdoc/>
+    public override int? EndOfSentenceId { get; }
 
-    /// <summary>The id that fills up batches, null when the model has none.</summary>
-    public int? PadId { get; }
+    /// <inheritdoc/>
+    public override int? PadId { get; }
 
-    /// <summary>Encodes a text and appends its ids, without allocating for texts whose words were seen before.</summary>
-    /// <param name="text">Any UTF-16; a lone surrogate counts as U+FFFD.</param>
-    /// <param name="ids">Receives the ids; no beginning or end of sentence is added.</param>
-    public void AppendIds(ReadOnlySpan<char> text, List<int> ids)
+    /// <inheritdoc/>
+    public override IReadOnlyDictionary<string, int> ControlTokens { get; }
+
+    /// <inheritdoc/>
+    public override bool FindsControls => false;
+
+    /// <inheritdoc/>
+    public override Token this[int id]
+    {
+        get
+        {
+            SentencePiece piece = Model.Pieces[Checked(id)];
+            return piece.Type switch
+            {
+                SentencePieceType.Control => new(TokenKind.Control, piece.Text, default),
+                SentencePieceType.Unknown => new(TokenKind.Unknown, piece.Text, Encoding.UTF8.GetBytes(Model.Trainer.UnknownSurface)),
+                SentencePieceType.Byte => new(TokenKind.Bytes, piece.Text, new[] { (byte)BytePiece.Value(piece.Text) }),
+                _ => new(TokenKind.Text, piece.Text, Encoding.UTF8.GetBytes(piece.Text.Replace(SentencePieceNormalizer.EscapedSpace, ' '))),
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void AppendIds(ReadOnlySpan<char> text, List<int> ids)
     {
         char[] buffer = ArrayPool<char>.Shared.Rent(text.Length + 1);
         _encoder.AppendIds(buffer.AsSpan(0, _normalizer.Normalize(text, buffer)), ids);
         ArrayPool<char>.Shared.Return(buffer);
     }
 
-    /// <summary>
-    /// A text as its pieces are cut from it, with U+2581 for spaces and the space that the model puts before a text. Texts like that can be joined and encoded without
-    /// being normalized again.
-    /// </summary>
-    /// <param name="text">Any UTF-16; a lone surrogate counts as U+FFFD.</param>
-    public string Normalize(string text) => Normalize(text, new EncodeSettings { ConsiderNormalization = true });
-
     /// <inheritdoc/>
-    public override string Decode(IEnumerable<int> ids)
+    /// <remarks>
+    /// Each text has U+2581 for spaces, and before it the space that the model puts before a text, since SentencePiece encodes the texts between control pieces each by itself. A space
+    /// that stands behind a control piece already is that one.
+    /// </remarks>
+    public override IReadOnlyList<TextPart> Split(string text, bool controls)
     {
-        var decoder = new IncrementalDecoder(this);
-        var text = new StringBuilder();
-        foreach (int id in ids)
+        var parts = new List<TextPart>();
+        int start = 0;
+        while (controls && _controls.Find(text, start, out int at, out int length) is { } id)
         {
-            text.Append(decoder.Append(id));
+            AddText(text[start..at]);
+            parts.Add(new TextPart(id, null));
+            start = at + length;
         }
 
-        return text.Append(decoder.Flush()).ToString();
-    }
+        AddText(text[start..]);
+        return parts;
 
-    /// <inheritdoc/>
-    public override OperationStatus Decode(IEnumerable<int> ids, Span<char> destination, out int idsConsumed, out int charsWritten)
-    {
-        var decoder = new IncrementalDecoder(this);
-        idsConsumed = charsWritten = 0;
-        int seen = 0;
-        foreach (int id in ids)
+        void AddText(string part)
         {
-            if (!TryWrite(decoder.Append(id), destination, ref charsWritten))
+            bool hasSpace = parts.Count > 0 && part.StartsWith(' ') && Model.Normalizer.AddDummyPrefix;
+            string normalized = hasSpace ? NormalizeNext(part) : Normalize(part, new EncodeSettings { ConsiderNormalization = true });
+            if (normalized.Length > 0)
             {
-                return OperationStatus.DestinationTooSmall;
+                parts.Add(new TextPart(0, normalized));
             }
-
-            seen++;
-            idsConsumed = decoder.HasPending ? idsConsumed : seen;
         }
-
-        if (!TryWrite(decoder.Flush(), destination, ref charsWritten))
-        {
-            return OperationStatus.DestinationTooSmall;
-        }
-
-        idsConsumed = seen;
-        return OperationStatus.Done;
     }
+
+    /// <inheritdoc/>
+    public override string NormalizeNext(string text) => Model.Normalizer.EscapeWhitespaces ? text.Replace(' ', SentencePieceNormalizer.EscapedSpace) : text;
+
+    /// <inheritdoc/>
+    public override void AppendNormalizedIds(ReadOnlySpan<char> text, List<int> ids) => _encoder.AppendIds(Normalize(text, new EncodeSettings()), ids);
+
+    /// <inheritdoc/>
+    public override IncrementalDecoder NewDecoder(bool begun = false) => new SentencePieceDecoder(this, begun);
 
     /// <summary>Encodes a text merged in one piece, neither cutting nor remembering: what <see cref="AppendIds"/> must equal.</summary>
     internal void AppendIdsUncut(ReadOnlySpan<char> text, List<int> ids)
@@ -139,17 +156,6 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = consumed };
     }
 
-    private static bool TryWrite(string text, Span<char> destination, ref int written)
-    {
-        if (!text.TryCopyTo(destination[written..]))
-        {
-            return false;
-        }
-
-        written += text.Length;
-        return true;
-    }
-
     private string Normalize(ReadOnlySpan<char> text, EncodeSettings settings)
     {
         char[] buffer = new char[text.Length + 1];
@@ -163,16 +169,5 @@ public sealed class SentencePieceTokenizer : Tokenizer
         return new string(buffer, 0, text.Length);
     }
 
-    private int? ControlId(string piece)
-    {
-        for (int id = 0; id < Model.Pieces.Count; id++)
-        {
-            if (Model.Pieces[id].Type == SentencePieceType.Control && Model.Pieces[id].Text == piece)
-            {
-                return id;
-            }
-        }
-
-        return null;
-    }
+    private int? ControlId(string piece) => ControlTokens.TryGetValue(piece, out int id) ? id : null;
 }

@@ -1,30 +1,81 @@
+using System.Text;
+using T2R.Tokenization.Json;
+
 namespace T2R.Tokenization;
 
-/// <summary>Finds the tokenizer that lies beside a checkpoint.</summary>
+/// <summary>
+/// Finds the tokenizer that lies beside a checkpoint: <c>tokenizer.model</c> (SentencePiece), the original where a model has both, or <c>tokenizer.json</c>. The latter is taken though there
+/// is a <c>tokenizer.model</c> if that one is tiktoken's (Llama 3's), or lacks tokens that were added to the vocabulary later.
+/// </summary>
 public static class TokenizerFolder
 {
     private const string SentencePieceFile = "tokenizer.model";
     private const string JsonFile = "tokenizer.json";
 
     /// <summary>Opens a folder's tokenizer.</summary>
-    /// <param name="folder">A folder with <c>tokenizer.model</c>.</param>
+    /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
     /// <returns>The tokenizer.</returns>
     /// <exception cref="UserErrorException">There is no folder, no tokenizer in it, or one that is damaged or not supported.</exception>
-    public static SentencePieceTokenizer Open(string folder)
+    public static TextTokenizer Open(string folder)
+    {
+        string path = FileIn(folder);
+        return Path.GetFileName(path) == JsonFile ? JsonTokenizer.Load(path) : new SentencePieceTokenizer(SentencePieceModel.Load(path));
+    }
+
+    /// <summary>The file that a folder's tokenizer is made of.</summary>
+    /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
+    /// <returns>Its path.</returns>
+    /// <exception cref="UserErrorException">There is no folder, no tokenizer in it, or one that is damaged.</exception>
+    public static string FileIn(string folder)
     {
         if (!Directory.Exists(folder))
         {
-            throw new UserErrorException($"{folder}: there is no such folder; one with a {SentencePieceFile} was expected.");
+            throw new UserErrorException($"{folder}: there is no such folder; one with a {SentencePieceFile} or a {JsonFile} was expected.");
         }
 
-        string path = Path.Combine(folder, SentencePieceFile);
-        if (File.Exists(path))
+        string model = Path.Combine(folder, SentencePieceFile), json = Path.Combine(folder, JsonFile);
+        if (!File.Exists(model))
         {
-            return new SentencePieceTokenizer(SentencePieceModel.Load(path));
+            return File.Exists(json) ? json : throw new UserErrorException($"{folder}: has no tokenizer; put the model's {SentencePieceFile} (SentencePiece) or {JsonFile} there.");
         }
 
-        throw new UserErrorException(File.Exists(Path.Combine(folder, JsonFile))
-            ? $"{folder}: has {JsonFile}, which is not supported yet; put the model's {SentencePieceFile} (SentencePiece) beside it."
-            : $"{folder}: has no tokenizer; put the model's {SentencePieceFile} (SentencePiece) there.");
+        if (IsTiktoken(model))
+        {
+            return File.Exists(json) ? json : throw new UserErrorException($"{model}: is in tiktoken's format, which T2R does not read; put the model's {JsonFile} beside it.");
+        }
+
+        return File.Exists(json) && AddsTokens(json, model) ? json : model;
+    }
+
+    /// <summary>Says what a folder's tokenizer is, which file it is of, and which it is not.</summary>
+    /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
+    /// <exception cref="UserErrorException">As <see cref="Open"/>.</exception>
+    public static string Describe(string folder)
+    {
+        bool isJson = Path.GetFileName(FileIn(folder)) == JsonFile;
+        string kind = Open(folder) is JsonTokenizer json ? json.Kind : "SentencePiece", other = isJson ? SentencePieceFile : JsonFile;
+        return $"{(isJson ? JsonFile : SentencePieceFile)} ({kind}{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")})";
+    }
+
+    // Lines of a token in base64, a space and its rank.
+    private static bool IsTiktoken(string path)
+    {
+        Span<byte> beginning = stackalloc byte[64];
+        using FileStream file = File.OpenRead(path);
+        string text = Encoding.Latin1.GetString(beginning[..file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false)]);
+        return text.Split('\n')[0].TrimEnd('\r').Split(' ') is [{ Length: > 0 } token, "0"] && Convert.TryFromBase64String(token, new byte[64], out _);
+    }
+
+    private static bool AddsTokens(string json, string model)
+    {
+        int pieces = SentencePieceModel.Load(model).Pieces.Count;
+        try
+        {
+            return JsonTokenizerReader.AddedIds(json).Any(id => id >= pieces);
+        }
+        catch (UserErrorException)
+        {
+            return false; // the other file is whole
+        }
     }
 }

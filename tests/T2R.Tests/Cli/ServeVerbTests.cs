@@ -97,7 +97,7 @@ public sealed partial class ServeVerbTests : IDisposable
         var (code, _, error) = await T2rProcess.Run(["serve", _model, "--chat-template", "gemma"]);
         Assert.Equal(2, code);
         Assert.Contains("expected one of plain, mistral", error);
-        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"chat_template": "<start_of_turn>"}""");
+        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"chat_template": "{% include 'x' %}"}""");
         using Process process = T2rProcess.Start(["serve", _model, "--port", "0", "--host", "0.0.0.0"]);
         try
         {

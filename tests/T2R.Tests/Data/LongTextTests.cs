@@ -101,7 +101,7 @@ public sealed class LongTextTests : IDisposable
         Assert.Equal(Ids(new ListCorpus(run)), Ids(CorpusReader.Open([_folder.Path])));
     }
 
-    private static int[] Ids(ICorpus corpus, long damagedLimit = 0, SentencePieceTokenizer? tokenizer = null)
+    private static int[] Ids(ICorpus corpus, long damagedLimit = 0, TextTokenizer? tokenizer = null)
     {
         using var stream = TokenStream.Build(corpus, tokenizer ?? Tokenizer, Begin, new TokenizingOptions { DamagedLimit = damagedLimit, Cancellation = TestContext.Current.CancellationToken });
         long[] ids = new long[stream.Count];

@@ -4,6 +4,7 @@ using T2R.Models;
 using T2R.Ops.Quantized;
 using T2R.Recipes;
 using T2R.Tests.Models;
+using T2R.Tests.Tokenization.Json;
 using T2R.Tests.Training;
 using Xunit;
 using static TorchSharp.torch;
@@ -274,6 +275,19 @@ public class RecipeRunTests
 
         string Refusal(string run) =>
             Assert.Throws<UserErrorException>(() => RunExport.Newest(run, world["out"], null, null, replace: false, Assert.Fail, null, Cancellation)).Message;
+    }
+
+    [Fact]
+    public void A_source_may_have_a_tokenizer_json_alone()
+    {
+        using var world = new TinyWorld();
+        File.Delete(world["teacher/tokenizer.model"]);
+        TinyJson.Bytes().Add("<s>").Add("</s>").Save(world["teacher/tokenizer.json"]);
+        File.WriteAllText(world["teacher/tokenizer_config.json"], """{"bos_token": "<s>"}""");
+        RunReport report = world.Run("run", cancellation: Cancellation);
+        Assert.All(["tokenizer.json", "tokenizer_config.json"], n => Assert.True(File.Exists(Path.Combine(report.ExportFolder!, n)), n));
+        File.WriteAllText(world["teacher/tokenizer.json"], "{}");
+        Assert.Contains(Assert.Throws<UserErrorException>(() => world.Plan()).Problems, p => p.StartsWith("model.source: ", StringComparison.Ordinal) && p.Contains("model is missing", StringComparison.Ordinal));
     }
 
     [Fact]

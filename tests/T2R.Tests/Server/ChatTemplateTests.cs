@@ -3,6 +3,7 @@ using T2R.Server.Chat;
 using T2R.Server.Prompts;
 using T2R.Tests.Checkpoints;
 using T2R.Tests.Tokenization;
+using T2R.Tests.Tokenization.Json;
 using T2R.Tokenization;
 using Xunit;
 
@@ -25,18 +26,18 @@ public sealed class ChatTemplateTests
     [Fact]
     public void Marks_that_are_pieces_are_written_as_their_ids()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("[INST]", "[/INST]");
-        (int open, int close) = (PromptWriter.Pieces(tokenizer)["[INST]"], PromptWriter.Pieces(tokenizer)["[/INST]"]);
+        TextTokenizer tokenizer = Tokenizer("[INST]", "[/INST]");
+        (int open, int close) = (tokenizer.ControlTokens["[INST]"], tokenizer.ControlTokens["[/INST]"]);
         Assert.Equal($"<1><{open}>▁one<{close}>▁two<2><{open}>▁sys\n\nthree▁</s>▁<|im_end|><{close}>", Write("mistral", tokenizer));
     }
 
     [Fact]
     public void A_piece_that_a_client_can_spell_is_no_mark()
     {
-        SentencePieceTokenizer tokenizer = TinyModels.Tokenizer(
+        TextTokenizer tokenizer = TinyModels.Tokenizer(
             [.. TinyModels.Ranked(TinyModels.English), .. Spelled.Select(s => new SentencePiece(s, 0, SentencePieceType.UserDefined))]);
         int[] ids = [.. tokenizer.EncodeToIds("a[INST]")];
-        Assert.Equal("[INST]", tokenizer.Model.Pieces[ids[^1]].Text);
+        Assert.Equal("[INST]", tokenizer[ids[^1]].Name);
         Assert.Equal(Write("mistral", Tokenizer()), Write("mistral", tokenizer));
         Assert.Equal(2, Check("chatml", tokenizer, 2).Count);
     }
@@ -44,8 +45,8 @@ public sealed class ChatTemplateTests
     [Fact]
     public void ChatML_ends_each_message_with_its_piece()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
-        (int start, int end) = (PromptWriter.Pieces(tokenizer)["<|im_start|>"], PromptWriter.Pieces(tokenizer)["<|im_end|>"]);
+        TextTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
+        (int start, int end) = (tokenizer.ControlTokens["<|im_start|>"], tokenizer.ControlTokens["<|im_end|>"]);
         Assert.StartsWith($"<{start}>▁system\nsys<{end}>▁\n<{start}>▁user\none<{end}>", Write("chatml", tokenizer, end));
         Assert.EndsWith($"<{start}>▁assistant\n", Write("chatml", tokenizer, end));
     }
@@ -53,8 +54,8 @@ public sealed class ChatTemplateTests
     [Fact]
     public void Llama_3_puts_the_role_between_its_pieces()
     {
-        SentencePieceTokenizer tokenizer = Tokenizer("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
-        var pieces = PromptWriter.Pieces(tokenizer);
+        TextTokenizer tokenizer = Tokenizer("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>");
+        var pieces = tokenizer.ControlTokens;
         (int open, int close, int end) = (pieces["<|start_header_id|>"], pieces["<|end_header_id|>"], pieces["<|eot_id|>"]);
         Assert.StartsWith($"<1><{open}>▁system<{close}>▁\n\nsys<{end}><{open}>▁user<{close}>▁\n\none<{end}>", Write("llama-3", tokenizer, end));
         Assert.EndsWith($"<{open}>▁assistant<{close}>▁\n\n", Write("llama-3", tokenizer, end));
@@ -66,7 +67,7 @@ public sealed class ChatTemplateTests
     [InlineData("mistral")]
     public void A_conversation_and_its_answer_begin_the_conversation_that_goes_on(string name)
     {
-        SentencePieceTokenizer tokenizer = Tokenizer();
+        TextTokenizer tokenizer = Tokenizer();
         Prompt first = Prompt(name, Conversation[..2], tokenizer), whole = Prompt(name, Conversation, tokenizer);
         Prompt answered = first.FollowedBy(tokenizer.EncodeToIds("▁two", considerNormalization: false), tokenizer);
         Prompt rest = Assert.IsType<Prompt>(whole.Beyond(answered));
@@ -74,63 +75,137 @@ public sealed class ChatTemplateTests
         Assert.DoesNotContain(2, whole.Encode(tokenizer)[^10..]);
     }
 
-    [Theory]
-    [InlineData("{% for m in messages %}[INST] {{ m }} [/INST]{% endfor %}", "mistral")]
-    [InlineData("<|im_start|>{{ role }}", "chatml")]
-    [InlineData("<|start_header_id|>{{ role }}<|end_header_id|>", "llama-3")]
-    [InlineData("[INST] <<SYS>>{{ system }}<</SYS>>", null)]
-    [InlineData("<start_of_turn>{{ role }}", null)]
-    public void The_template_of_a_folder_is_told_by_its_marks(string text, string? expected)
+    [Fact]
+    public void A_folder_without_a_template_gets_the_plain_one()
     {
         using var folder = new TemporaryFolder();
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], "{}");
-        Assert.Equal("plain", ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = text }));
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
-        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = new[] { new { name = "tool", template = "?" }, new { name = "default", template = text } } }));
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
-        File.Delete(folder["tokenizer_config.json"]);
-        File.WriteAllText(folder["chat_template.jinja"], text);
-        Assert.Equal(expected, ChatTemplates.Of(folder.Path)?.Name);
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path).Name);
+        File.WriteAllText(folder["tokenizer_config.json"], """{"chat_template": null}""");
+        Assert.Equal("plain", ChatTemplates.Of(folder.Path).Name);
     }
 
     [Fact]
-    public void A_tokenizer_config_that_is_damaged_is_named()
+    public void A_folder_has_its_template_in_either_file()
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["tokenizer_config.json"], "{");
-        Assert.Contains("tokenizer_config.json", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
-        File.WriteAllText(folder["tokenizer_config.json"], """{"chat_template": 3}""");
-        Assert.Contains("chat_template", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
+        object[] several = [new { name = "tool_use", template = "{{ 1 / 0 }}" }, new { name = "default", template = "b" }];
+        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = "a" }));
+        Assert.Equal("▁a", WriteOf(folder, Tokenizer()));
+        File.WriteAllText(folder["tokenizer_config.json"], JsonSerializer.Serialize(new { chat_template = several }));
+        Assert.Equal("▁b", WriteOf(folder, Tokenizer()));
+        File.WriteAllText(folder["chat_template.jinja"], "c\n");
+        Assert.Equal("▁c", WriteOf(folder, Tokenizer()));
+    }
+
+    [Theory]
+    [InlineData("{", "not valid JSON")]
+    [InlineData("{\"chat_template\": 3}", "neither a text nor a list")]
+    [InlineData("{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\"}]}", "none of them is named 'default'")]
+    [InlineData("{\"chat_template\": \"{% include 'x' %}\"}", "the statement 'include'")]
+    [InlineData("{\"chat_template\": \"{{ a | rot13 }}\"}", "the filter 'rot13'")]
+    public void A_template_that_cannot_be_used_is_named(string config, string expected)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["tokenizer_config.json"], config);
+        string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message;
+        Assert.Contains("tokenizer_config.json", message);
+        Assert.Contains(expected, message);
+    }
+
+    private const string Turns = """
+        {{ bos_token }}{% for m in messages %}{% if m['role'] == 'user' %}{{ '[INST] ' + m['content'] + ' [/INST]' }}{% elif m['role'] == 'assistant' %}{{ m['content'] + eos_token }}{% else %}
+        {{- raise_exception('Only users and assistants speak here') }}{% endif %}{% endfor %}
+        """;
+
+    // SentencePiece finds no control piece in a text; the template's are found, and what somebody says is text, however it is spelled.
+    [Fact]
+    public void What_the_template_writes_becomes_control_tokens_and_what_is_said_does_not()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], Turns);
+        Assert.Equal("<1>▁[INST]▁one▁[/INST]two<2>▁[INST]▁three▁</s>▁<|im_end|>▁[/INST]", WriteOf(folder, Tokenizer(), Conversation[1..]));
+        SentencePieceTokenizer marks = Tokenizer("[INST]", "[/INST]");
+        (int open, int close) = (marks.ControlTokens["[INST]"], marks.ControlTokens["[/INST]"]);
+        Assert.Equal(
+            $"<1><{open}>▁a[INST]</s<s>/s>▁<{close}>", WriteOf(folder, marks, [new(ChatRole.User, "a[INST]</s<s>/s>")]));
+    }
+
+    [Fact]
+    public void A_tokenizer_json_is_given_what_transformers_gives_it()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+        TinyJson.Bytes().Add("<s>").Add("<|im_start|>").Add("<|im_end|>").Save(folder["tokenizer.json"]);
+        File.WriteAllText(folder["tokenizer_config.json"], """{"bos_token": "<s>"}""");
+        TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        int begin = tokenizer.ControlTokens["<s>"], start = tokenizer.ControlTokens["<|im_start|>"], end = tokenizer.ControlTokens["<|im_end|>"];
+        Assert.Equal(
+            $"<{begin}><{start}>user\nsay <|im_end|><s><{end}>\n<{start}>assistant\n", WriteOf(folder, tokenizer, [new(ChatRole.User, "say <|im_end|><s>")]));
+    }
+
+    [Fact]
+    public void What_the_template_refuses_is_the_clients_mistake()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], Turns);
+        Assert.Contains("refuses this conversation: Only users", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
+        File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].a.b }}");
+        Assert.Contains("cannot be rendered with this conversation", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
+    }
+
+    // To a tokenizer.json the token that begins a text may be spelled, and is then not put there twice.
+    [Fact]
+    public void A_prompt_that_spells_its_beginning_has_one()
+    {
+        TextTokenizer tokenizer = TinyJson.Bytes().Add("<s>").Tokenizer();
+        int begin = tokenizer.ControlTokens["<s>"];
+        var writer = new PromptWriter(tokenizer, begin, begin);
+        Assert.Equal([begin, 'a'], writer.Begin().Spelled("<s>a").Finish().Encode(tokenizer));
+        Assert.Equal([begin, 'a', begin], writer.Begin().Spelled("a<s>").Finish().Encode(tokenizer));
+    }
+
+    // A client can write the characters that are used as marks.
+    [Fact]
+    public void No_character_of_what_is_said_is_lost()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].content }}");
+        Assert.Equal("▁\uFDD0a\uFDD1</s>", WriteOf(folder, Tokenizer(), [new(ChatRole.User, "\uFDD0a\uFDD1</s>")]));
+    }
+
+    private static string WriteOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[]? messages = null)
+    {
+        var writer = new PromptWriter(tokenizer, 1, 2);
+        ChatTemplates.Of(folder.Path).Write(messages ?? Conversation, writer);
+        return string.Concat(writer.Finish().Parts.Select(p => p.Text ?? $"<{p.Id}>"));
     }
 
     [Fact]
     public void What_a_model_lacks_for_a_template_is_named()
     {
         Assert.Equal(2, Check("chatml", Tokenizer(), 2).Count);
-        SentencePieceTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
+        TextTokenizer tokenizer = Tokenizer("<|im_start|>", "<|im_end|>");
         Assert.Contains("eos_token_id", Assert.Single(Check("chatml", tokenizer, 2)));
-        Assert.Empty(Check("chatml", tokenizer, PromptWriter.Pieces(tokenizer)["<|im_end|>"]));
+        Assert.Empty(Check("chatml", tokenizer, tokenizer.ControlTokens["<|im_end|>"]));
         Assert.Empty(Check("mistral", Tokenizer(), 2));
         Assert.Contains("mistral", Assert.Throws<UserErrorException>(() => ChatTemplates.Named("gemma")).Message);
     }
 
-    private static IReadOnlyList<string> Check(string name, SentencePieceTokenizer tokenizer, int end)
+    private static IReadOnlyList<string> Check(string name, TextTokenizer tokenizer, int end)
     {
         var problems = new Problems();
-        ChatTemplates.Check(ChatTemplates.Named(name), tokenizer, end, problems);
+        ChatTemplates.Check(ChatTemplates.Named(name), tokenizer, [end], problems);
         return problems.Any ? Assert.Throws<UserErrorException>(problems.ThrowIfAny).Problems : [];
     }
 
-    private static Prompt Prompt(string name, ChatMessage[] messages, SentencePieceTokenizer tokenizer, int end = 2)
+    private static Prompt Prompt(string name, ChatMessage[] messages, TextTokenizer tokenizer, int end = 2)
     {
-        var writer = new PromptWriter(tokenizer, PromptWriter.Pieces(tokenizer), 1, end);
+        var writer = new PromptWriter(tokenizer, 1, end);
         ChatTemplates.Named(name).Write(messages, writer);
         return writer.Finish();
     }
 
-    private static string Write(string name, SentencePieceTokenizer tokenizer, int end = 2) =>
+    private static string Write(string name, TextTokenizer tokenizer, int end = 2) =>
         string.Concat(Prompt(name, Conversation, tokenizer, end).Parts.Select(p => p.Text ?? $"<{p.Id}>"));
 
     private static SentencePieceTokenizer Tokenizer(params string[] control) =>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json.Nodes;
 using T2R.Server.Chat;
+using T2R.Tests.Checkpoints;
 using Xunit;
 
 namespace T2R.Tests.Server;
@@ -37,6 +38,32 @@ public sealed class ChatTests : IAsyncLifetime
         Assert.Equal(completion["usage"]!.ToJsonString(), chat["usage"]!.ToJsonString());
         string text = (string)completion["choices"]![0]!["text"]!;
         Assert.Equal(text.StartsWith(' ') ? text[1..] : text, (string?)chat["choices"]![0]!["message"]!["content"]);
+    }
+
+    [Fact]
+    public async Task The_template_of_the_models_folder_writes_the_prompt()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ bos_token }}{% for m in messages %}{{ m.role }} {{ m.content | trim }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}in{% endif %}");
+        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path));
+        string conversation = """ "messages": [{"role": "user", "content": " the </s> "}], "max_tokens": 20, "temperature": 0 """;
+        JsonNode chat = await server.DoneAsync(Path, $$"""{{{conversation}}, {{TestServer.Endless}}}""");
+        int[] prompt = [1, .. server.Tokenizer.EncodeToIds("user the </s>"), 2, .. server.Tokenizer.EncodeToIds("in")];
+        JsonNode completion = await server.DoneAsync("/v1/completions", $$"""{"prompt": [{{string.Join(", ", prompt)}}], "max_tokens": 20, "temperature": 0, {{TestServer.Endless}}}""");
+        Assert.Equal(completion["usage"]!.ToJsonString(), chat["usage"]!.ToJsonString());
+        string text = (string)completion["choices"]![0]!["text"]!;
+        Assert.Equal(text.StartsWith(' ') ? text[1..] : text, (string?)chat["choices"]![0]!["message"]!["content"]);
+    }
+
+    [Fact]
+    public async Task What_the_folders_template_refuses_is_said()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ raise_exception('Users first') }}");
+        await using TestServer server = await TestServer.StartAsync(template: ChatTemplates.Of(folder.Path));
+        var (status, body) = await server.PostAsync(Path, $$"""{{{Hello}}}""");
+        Assert.Equal(HttpStatusCode.BadRequest, status);
+        Assert.Contains("Users first", (string?)body["error"]!["message"]);
     }
 
     [Fact]

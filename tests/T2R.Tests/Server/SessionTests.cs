@@ -146,7 +146,7 @@ public sealed class SessionTests : IAsyncLifetime
         JsonNode body = await _server.DoneAsync(
             Completions, $$"""{"prompt": [{{string.Join(", ", prompt)}}], {{Session(session)}} "max_tokens": 10, "seed": 4, "logprobs": 0, "logit_bias": { {{NoBytes}} } }""");
         JsonNode choice = body["choices"]![0]!;
-        int[] ids = [.. choice["logprobs"]!["tokens"]!.AsArray().Select(t => _server.Tokenizer.Model.Pieces.Select((p, i) => (p, i)).Single(p => p.p.Text == ((string)t!).Replace(' ', '▁')).i)];
+        int[] ids = [.. choice["logprobs"]!["tokens"]!.AsArray().Select(t => Enumerable.Range(0, _server.Tokenizer.VocabularySize).Single(id => _server.Tokenizer[id].Name == ((string)t!).Replace(' ', '▁')))];
         return ((string)choice["text"]!, ids, (int?)body["usage"]!["prompt_tokens_details"]?["cached_tokens"] ?? 0);
     }
 

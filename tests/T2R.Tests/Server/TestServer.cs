@@ -48,7 +48,7 @@ internal sealed class TestServer : IAsyncDisposable
         }
     }
 
-    public SentencePieceTokenizer Tokenizer => Model.Tokenizer;
+    public TextTokenizer Tokenizer => Model.Tokenizer;
 
     public HttpClient Client { get; }
 

@@ -60,7 +60,7 @@ public sealed class BytePairTrainerTests
     {
         using var folder = new TemporaryFolder();
         Train(Lines, 460).Save(folder["tokenizer.model"]);
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
         string text = string.Join('\n', Lines);
         IReadOnlyList<int> ids = tokenizer.EncodeToIds(text);
         Assert.Equal(text, tokenizer.Decode(ids));

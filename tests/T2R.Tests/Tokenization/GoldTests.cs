@@ -12,7 +12,7 @@ public sealed class GoldTests
     [InlineData("stories260K", "stories")]
     public void Ids_equal_SentencePiece(string folder, string column)
     {
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(SharedData.Path(folder));
+        var tokenizer = (SentencePieceTokenizer)TokenizerFolder.Open(SharedData.Path(folder));
         using var gold = JsonDocument.Parse(File.ReadAllBytes(SharedData.Path("mistral-tokenizer/gold.json")));
         foreach (JsonElement line in gold.RootElement.EnumerateArray())
         {
@@ -29,7 +29,7 @@ public sealed class GoldTests
     [Fact]
     public void Decoding_gives_the_text_back()
     {
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(SharedData.Path("mistral-tokenizer"));
+        var tokenizer = (SentencePieceTokenizer)TokenizerFolder.Open(SharedData.Path("mistral-tokenizer"));
         using var gold = JsonDocument.Parse(File.ReadAllBytes(SharedData.Path("mistral-tokenizer/gold.json")));
         foreach (JsonElement line in gold.RootElement.EnumerateArray())
         {
@@ -51,7 +51,7 @@ public sealed class GoldTests
     [Fact]
     public void The_genuine_model_names_its_special_ids()
     {
-        SentencePieceTokenizer tokenizer = TokenizerFolder.Open(SharedData.Path("mistral-tokenizer"));
+        var tokenizer = (SentencePieceTokenizer)TokenizerFolder.Open(SharedData.Path("mistral-tokenizer"));
         Assert.Equal((0, 1, 2, null), (tokenizer.UnknownId, tokenizer.BeginningOfSentenceId, tokenizer.EndOfSentenceId, tokenizer.PadId));
         Assert.Equal(32000, tokenizer.VocabularySize);
     }

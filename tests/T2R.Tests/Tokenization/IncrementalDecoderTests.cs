@@ -14,7 +14,7 @@ public sealed class IncrementalDecoderTests
     [Fact]
     public void A_character_spelled_in_bytes_appears_when_its_last_byte_does()
     {
-        var decoder = new IncrementalDecoder(Tokenizer);
+        IncrementalDecoder decoder = Tokenizer.NewDecoder();
         Assert.Equal(["", "", "", "😀"], "😀"u8.ToArray().Select(b => decoder.Append(b + 3)));
         Assert.Equal("", decoder.Flush());
     }
@@ -54,7 +54,7 @@ public sealed class IncrementalDecoderTests
         Gen.Int[0, Tokenizer.VocabularySize - 1].Array[0, 30].Sample(
             ids =>
             {
-                var decoder = new IncrementalDecoder(Tokenizer);
+                IncrementalDecoder decoder = Tokenizer.NewDecoder();
                 var text = new StringBuilder();
                 foreach (int id in ids)
                 {

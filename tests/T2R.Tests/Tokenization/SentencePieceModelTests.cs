@@ -98,7 +98,7 @@ public sealed class SentencePieceModelTests
         using var folder = new TemporaryFolder();
         Assert.Contains("no tokenizer", Assert.Throws<UserErrorException>(() => TokenizerFolder.Open(folder.Path)).Message);
         File.WriteAllText(folder["tokenizer.json"], "{}");
-        Assert.Contains("put the model's tokenizer.model", Assert.Throws<UserErrorException>(() => TokenizerFolder.Open(folder.Path)).Message);
+        Assert.Contains("model is missing", Assert.Throws<UserErrorException>(() => TokenizerFolder.Open(folder.Path)).Message);
         Tiny.Save(folder["tokenizer.model"]);
         Assert.Equal(Tiny.Pieces.Count, TokenizerFolder.Open(folder.Path).VocabularySize);
         Assert.Contains("no such folder", Assert.Throws<UserErrorException>(() => TokenizerFolder.Open(folder["none"])).Message);

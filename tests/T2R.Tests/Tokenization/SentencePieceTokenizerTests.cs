@@ -52,6 +52,15 @@ public sealed class SentencePieceTokenizerTests
     }
 
     [Fact]
+    public void Control_pieces_are_found_in_a_template_and_each_text_between_them_begins_with_a_space()
+    {
+        Assert.Equal(["▁the<s>"], English.Split("the<s>", controls: false).Select(p => p.Text));
+        Assert.Equal(["", "▁the", "", "▁in", "", "▁▁in", ""], English.Split("<s>the</s> in<s>  in</s>", controls: true).Select(p => p.Text ?? ""));
+        Assert.Equal([1, 2], English.Split("<s></s>", controls: true).Select(p => p.Id));
+        Assert.Empty(English.Split("", controls: true));
+    }
+
+    [Fact]
     public void User_defined_pieces_are_found_before_any_merge_the_longest_first()
     {
         SentencePiece[] pieces =

@@ -11,7 +11,7 @@ namespace T2R.Generation.Serving;
 public sealed class Engine : IAsyncDisposable, IDisposable
 {
     private readonly IDecoder _decoder;
-    private readonly SentencePieceTokenizer _tokenizer;
+    private readonly TextTokenizer _tokenizer;
     private readonly string? _fingerprint;
     private readonly EngineOptions _options;
     private readonly SequenceBatch _batch;
@@ -33,7 +33,7 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     /// <param name="fingerprint">The model's (<see cref="ModelFolder.Fingerprint"/>): states bear it, and only those that bear it are taken. Null if there are to be no states.</param>
     /// <param name="options">What it takes on.</param>
     /// <exception cref="UserErrorException">An option is out of range; all such at once.</exception>
-    public Engine(IDecoder decoder, SentencePieceTokenizer tokenizer, string? fingerprint = null, EngineOptions? options = null)
+    public Engine(IDecoder decoder, TextTokenizer tokenizer, string? fingerprint = null, EngineOptions? options = null)
     {
         (_decoder, _tokenizer, _fingerprint, _options) = (decoder, tokenizer, fingerprint, options ?? new EngineOptions());
         var problems = new Problems();
@@ -94,7 +94,7 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     {
         Check(request);
         var running = new RunningGeneration(_options.ReaderBuffer, Wake);
-        var sequence = new Sequence(request, running, _decoder, _tokenizer, cancellation);
+        var sequence = new Sequence(request, running, _decoder, _tokenizer, _options.EndIds, cancellation);
         if (Enqueue(sequence) is { } refusal)
         {
             sequence.Drop();

@@ -9,9 +9,9 @@ namespace T2R.Generation.Serving;
 /// <param name="stops">The stop strings.</param>
 /// <param name="begun">Whether text comes before the first token.</param>
 /// <param name="certain">Receives tokens as they become certain.</param>
-internal sealed class HeldTokens(SentencePieceTokenizer tokenizer, IReadOnlyList<string> stops, bool begun, Action<GenerationToken> certain)
+internal sealed class HeldTokens(TextTokenizer tokenizer, IReadOnlyList<string> stops, bool begun, Action<GenerationToken> certain)
 {
-    private readonly IncrementalDecoder _decoder = new(tokenizer, begun);
+    private readonly IncrementalDecoder _decoder = tokenizer.NewDecoder(begun);
     private readonly Queue<GenerationToken> _held = new();
 
     // Of the tokens held, joined.

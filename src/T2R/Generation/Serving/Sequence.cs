@@ -10,6 +10,7 @@ internal sealed class Sequence
 {
     private readonly ModelConfig _config;
     private readonly int _prefillLength;
+    private readonly IReadOnlyList<int> _endIds;
     private readonly HeldTokens _held;
     private readonly long _submitted = Stopwatch.GetTimestamp();
     private readonly CancellationTokenRegistration _registration;
@@ -17,9 +18,9 @@ internal sealed class Sequence
     private int _read, _echoed, _newTokens;
     private long _begun, _first;
 
-    internal Sequence(GenerationRequest request, RunningGeneration running, IDecoder decoder, SentencePieceTokenizer tokenizer, CancellationToken cancellation)
+    internal Sequence(GenerationRequest request, RunningGeneration running, IDecoder decoder, TextTokenizer tokenizer, IReadOnlyList<int> endIds, CancellationToken cancellation)
     {
-        (Request, Running, _config, _prefillLength) = (request, running, decoder.Config, decoder.PrefillLength);
+        (Request, Running, _config, _prefillLength, _endIds) = (request, running, decoder.Config, decoder.PrefillLength, endIds);
         _ids = [.. request.From?.Unread ?? [], .. request.Prompt];
         _echoed = request.Echo ? _ids.Length - request.Prompt.Count : _ids.Length;
         _held = new HeldTokens(tokenizer, request.Stops, begun: request.From?.Memory.Length > 1, running.Give);
@@ -88,7 +89,7 @@ internal sealed class Sequence
     {
         Sampler.Accept(id);
         (_ids, _read, _echoed) = ([id], 0, 1);
-        if (id == _config.EosTokenId && !Request.IgnoreEos)
+        if ((id == _config.EosTokenId || _endIds.Contains(id)) && !Request.IgnoreEos)
         {
             _held.End(id);
             return FinishReason.Stop;

@@ -40,6 +40,19 @@ public class EngineTests
     }
 
     [Fact]
+    public async Task Other_ids_may_end_a_text_too()
+    {
+        var request = Request with { MaxNewTokens = 60, IgnoreEos = false };
+        await using var plain = Open(out _);
+        int[] all = (await Submit(plain, request).All()).Ids();
+        await using var engine = Open(out _, options: new EngineOptions { EndIds = [all[9], all[14]] });
+        var running = Submit(engine, request);
+        Assert.Equal(all[..Array.IndexOf(all, all[9])], (await running.All()).Ids());
+        Assert.Equal(FinishReason.Stop, (await running.Result).FinishReason);
+        Assert.Equal(60, (await Submit(engine, request with { IgnoreEos = true }).All()).Ids().Length);
+    }
+
+    [Fact]
     public async Task A_stop_string_ends_it_and_is_not_part_of_it()
     {
         await using var engine = Open(out _);

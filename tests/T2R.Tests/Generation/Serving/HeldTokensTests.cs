@@ -43,7 +43,7 @@ public class HeldTokensTests
             }
 
             held.End();
-            var decoder = new IncrementalDecoder(TinyTokens.Tokenizer);
+            IncrementalDecoder decoder = TinyTokens.Tokenizer.NewDecoder();
             string sure = "";
             int needed = ids.TakeWhile(id => !stops.Any((sure += decoder.Append(id)).Contains)).Count();
             bool isStopped = needed < ids.Length;

@@ -1,0 +1,120 @@
+using CsCheck;
+using T2R.Server.Chat.Jinja;
+using Xunit;
+
+namespace T2R.Tests.Server.Jinja;
+
+/// <summary>What Jinja2 3.1.6 writes, set up as transformers sets it up: <c>trim_blocks</c>, <c>lstrip_blocks</c>, and its own <c>tojson</c>.</summary>
+public sealed class JinjaTemplateTests
+{
+    [Theory]
+    [InlineData("{{ 1 + 2 * 3 }} {{ 7 // 2 }} {{ -7 // 2 }} {{ -7 % 3 }} {{ 7 / 2 }} {{ 2 ** 10 }} {{ 6 / 2 }} {{ 2 - -2 }}", "7 3 -4 2 3.5 1024 3.0 4")]
+    [InlineData("{{ 'a' ~ 1 ~ none ~ true }} {{ 'a' 'b' }} {{ 'ab' * 3 }} {{ [1] + [2] }}", "a1NoneTrue ab ababab [1, 2]")]
+    [InlineData("{{ [1, 'a', none, true, 1.5] }} {{ {'a': 1, 'b': [1]} }} {{ (1, 2) }} {{ (1,) }} {{ 1, 2 }}", "[1, 'a', None, True, 1.5] {'a': 1, 'b': [1]} (1, 2) (1,) (1, 2)")]
+    [InlineData("{{ 'abc'[1:] }} {{ 'abc'[::-1] }} {{ 'abc'[-1] }} {{ [1,2,3][-2:] }} {{ [1,2,3][:-1] }} {{ 'é😀x'[1] }}", "bc cba c [2, 3] [1, 2] 😀")]
+    [InlineData("{{ x }}{{ x is defined }} {{ x is not defined and not x }} {{ messages[0].nokey }}{{ messages[9] }}.", "False True .")]
+    [InlineData("{{ messages[0].content | trim | upper | replace('H', 'J') }} {{ messages | length }} {{ 'é😀x' | length }}", "JI 3 3")]
+    [InlineData("{{ messages | map(attribute='role') | join(', ') }} {{ messages | selectattr('role', 'equalto', 'user') | list | length }}", "system, user, assistant 1")]
+    [InlineData("{% for m in messages %}{{ loop.index }}/{{ loop.length }}{{ loop.first }}{{ loop.last }}{{ loop.revindex0 }} {% endfor %}", "1/3TrueFalse2 2/3FalseFalse1 3/3FalseTrue0 ")]
+    [InlineData("{% for m in [] %}a{% else %}none{% endfor %}{% for a, b in {'x': 1, 'y': 2}.items() %}{{ a }}={{ b }};{% endfor %}", "nonex=1;y=2;")]
+    [InlineData("{% for a in range(5) if a is odd %}{{ a }}{{ loop.index0 }} {% endfor %}", "10 31 ")]
+    [InlineData("{% for a in range(5) %}{% if a == 1 %}{% continue %}{% endif %}{% if a == 3 %}{% break %}{% endif %}{{ a }}{% endfor %}", "02")]
+    [InlineData("{% set ns = namespace(a=1) %}{% for i in range(3) %}{% set ns.a = ns.a + i %}{% endfor %}{{ ns.a }}", "4")]
+    [InlineData("{% set a = 1 %}{% for i in [1] %}{% set a = 2 %}{% endfor %}{{ a }}{% if true %}{% set a = 3 %}{% endif %}{{ a }}", "13")]
+    [InlineData("{% macro m(a, b='x') %}[{{ a }}{{ b }}]{% endmacro %}{{ m(1) }}{{ m(1, b=2) }}{{ m(b=3, a=4) }}", "[1x][12][43]")]
+    [InlineData("{% set s %}a{{ 1 }}b{% endset %}{{ s | upper }}{% set a, b = 1, 2 %}{{ a + b }}", "A1B3")]
+    [InlineData("{{ 'a' if false }}{{ 'a' if false else 'b' if false else 'c' }} {{ 1 < 2 < 3 }} {{ 1 < 2 > 3 }} {{ not 1 == 2 }}", "c True False True")]
+    [InlineData("{{ 'a' in 'abc' }} {{ 'x' not in ['a'] }} {{ 'a' in {'a': 1} }} {{ 'x' is in ['x'] }} {{ [1, 2] == [1, 2] }} {{ 1 == 1.0 }} {{ 'a' == 1 }}", "True True True True True True False")]
+    [InlineData("{{ true and 'x' }} {{ none or 'y' }} {{ 0 or '' or 'z' }} {{ not true or true }}", "x y z True")]
+    [InlineData("{{ {'a': ['é', 1.0, none, true], 'b': {}} | tojson }}", "{\"a\": [\"é\", 1.0, null, true], \"b\": {}}")]
+    [InlineData("{{ {'a': [1], 'b': {}} | tojson(indent=2) }}", "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}")]
+    [InlineData("{{ 'a  b c'.split() }} {{ 'a,b,c'.split(',', 1) }} {{ ' x '.strip() }}.{{ 'xxaxx'.strip('x') }}.{{ 'abc'.endswith(('b', 'c')) }}", "['a', 'b', 'c'] ['a', 'b,c'] x.a.True")]
+    [InlineData("{{ 'hELLO you'.title() }} {{ 'hELLO'.capitalize() }} {{ \"they're\" | title }} {{ 'aaa' | replace('a', 'b', 2) }}", "Hello You Hello They're bba")]
+    [InlineData("{{ x | default('d') }} {{ '' | default('d', true) }} {{ [3, 1, 2] | sort | first }} {{ [1, 2] | last }} {{ 'abc' | reverse }}", "d d 1 2 cba")]
+    [InlineData("{{ strftime_now('%d %b %Y') }} {{ strftime_now('%H:%M:%S %p %A %-d %%') }}", "06 Jul 2024 09:05:03 AM Saturday 6 %")]
+    [InlineData("{{ none.a is defined }} {{ messages[0].role == 'system' and messages[0].content is string }} {{ {} is mapping }} {{ 3 is even }}", "False True True False")]
+    [InlineData("{% raw %}\n{{ a }}{% endraw %}\nb{# c #}x{{ '{{' }} {{ {'a': {'b': 1}}['a']['b']}}", "\n{{ a }}bx{{ 1")]
+    [InlineData("a\n  {% if true %}\n  b\n  {% endif %}\n c", "a\n  b\n c")]
+    [InlineData("a\n  {%- if true -%}\n  b\n  {%- endif -%}\n c", "abc")]
+    [InlineData("a\n  {{ 1 }}\n b {{- 1 -}}\n c", "a\n  1\n b1c")]
+    [InlineData("{# x #}\na\n  {# y #}\nb {# z #} c\n", "a\nb  c")]
+    [InlineData("a\n{%+ if true %}\nb\n  {%+ endif %}\nc", "a\nb\n  c")]
+    [InlineData("a\r\n{% if true %}\r\nb{% endif %}", "a\nb")]
+    [InlineData("{% generation %}a{% endgeneration %}b", "ab")]
+    public void It_writes_what_Jinja_writes(string template, string expected) => Assert.Equal(expected, Render(template));
+
+    [Theory]
+    [InlineData("{{ a | unknown }}", "the filter 'unknown'")]
+    [InlineData("{{ a is unknown }}", "the test 'unknown'")]
+    [InlineData("{% include 'x' %}", "the statement 'include'")]
+    [InlineData("a\n{% call m() %}{% endcall %}", "line 2 has the statement 'call'")]
+    [InlineData("{{ a | }}", "where a name was expected")]
+    [InlineData("{{ 1 + }}", "where an expression was expected")]
+    [InlineData("{% if a %}", "endif was expected")]
+    [InlineData("{% endif %}", "the statement 'endif'")]
+    [InlineData("{{ 'a", "a string that does not end")]
+    [InlineData("{{ a", "does not end with '}}'")]
+    [InlineData("{# a", "a comment that does not end")]
+    [InlineData("{{ a ? b }}", "'?'")]
+    [InlineData("{% for a of b %}{% endfor %}", "where 'in' was expected")]
+    public void What_it_does_not_support_is_named_when_it_is_read(string template, string expected) =>
+        Assert.Contains(expected, Assert.Throws<JinjaException>(() => new JinjaTemplate(template)).Message);
+
+    [Theory]
+    [InlineData("{{ raise_exception('no') }}", "no")]
+    [InlineData("{{ x.y.z }}", "'x' is undefined")]
+    [InlineData("{{ f() }}", "is called")]
+    [InlineData("{{ 'a' + 1 }}", "a text stands beside '+'")]
+    [InlineData("{{ 1 // 0 }}", "division by zero")]
+    [InlineData("{{ 'a' < 1 }}", "cannot be compared")]
+    [InlineData("{{ [1, 'a'] | sort }}", "cannot be compared")]
+    [InlineData("{{ 'x'.join() }}", "no elements")]
+    [InlineData("{{ (9223372036854775807 + 1) | abs }}", "too large")]
+    [InlineData("{% for i in 3 %}{% endfor %}", "no elements")]
+    [InlineData("{{ range(1000000000) | length }}", "more than 100000 numbers")]
+    [InlineData("{{ 'a' * 1000000000 }}", "too long")]
+    [InlineData("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "calls itself without end")]
+    [InlineData("{% set messages.a = 1 %}", "is no namespace")]
+    [InlineData("{{ strftime_now('%Q') }}", "'%Q'")]
+    public void What_cannot_be_rendered_is_said(string template, string expected) => Assert.Contains(expected, Assert.Throws<JinjaException>(() => Render(template)).Message);
+
+    [Fact]
+    public void Expressions_that_are_nested_without_end_are_refused()
+    {
+        string deep = string.Concat(Enumerable.Repeat("(", 5000)) + "1" + string.Concat(Enumerable.Repeat(")", 5000));
+        Assert.Contains("nested too deep", Assert.Throws<JinjaException>(() => new JinjaTemplate($"{{{{ {deep} }}}}")).Message);
+    }
+
+    [Fact]
+    public void Anything_is_read_or_refused_and_rendered_or_refused()
+    {
+        string[] atoms =
+        [
+            "{% ", " %}", "{{ ", " }}", "{%- ", " -%}", "{# ", " #}", "if ", "else ", "elif ", "endif ", "for ", "in ", "endfor ", "set ", "endset ", "macro ", "endmacro ", "raw ", "endraw ", "x", "messages", "loop", "m",
+            ".", "content", "role", "[", "]", "(", ")", "{", "}", ",", ":", "=", "==", "<", "+", "-", "*", "/", "//", "%", "**", "~", "|", "trim", "length", "tojson", "join", "map", "selectattr", "is ", "not ", "defined ",
+            "and ", "or ", "'a'", "\"", "'", "1", "0", "2.5", "none", "true", "namespace", "range", "split", "items", ".join(", ".get(", ".replace(", "| sort", "| indent(", "| int", "| abs", "| replace(", "| join(", "| map(", "| default(", "| list", "9223372036854775807", "[1, 'a']", "loop.cycle(", "\n", " ", "\\", "é",
+        ];
+        Gen.Select(Gen.OneOf(atoms).Array[1, 12], Gen.Int[0, 2]).Sample(
+            (parts, kind) =>
+            {
+                string inside = string.Concat(parts), template = kind switch { 0 => inside, 1 => $"{{{{ {inside} }}}}", _ => $"{{% for m in messages %}}{{{{ {inside} }}}}{{% endfor %}}" };
+                try
+                {
+                    Render(template);
+                }
+                catch (JinjaException e)
+                {
+                    Assert.NotEmpty(e.Message);
+                }
+            },
+            iter: 40_000);
+    }
+
+    private static string Render(string template)
+    {
+        var messages = new List<object?> { Message("system", " hi "), Message("user", "one"), Message("assistant", "two") };
+        return new JinjaTemplate(template) { Now = () => new DateTime(2024, 7, 6, 9, 5, 3, DateTimeKind.Local) }.Render(new JinjaMap { ["messages"] = messages });
+    }
+
+    private static JinjaMap Message(string role, string content) => new() { ["role"] = role, ["content"] = content };
+}
