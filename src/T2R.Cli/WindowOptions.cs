@@ -10,7 +10,8 @@ namespace T2R.Cli;
 /// <param name="required">Whether there must be a text.</param>
 internal sealed class WindowOptions(bool required)
 {
-    private readonly Option<string?> _data = new("--data") { Description = "Text: .txt, .jsonl, with .zst if compressed; or token ids: .u16.", Required = required, HelpName = "FILE" };
+    private readonly Option<string?> _data = new("--data") { Description = "Text: .txt, .md, .jsonl, with .gz or .zst if compressed, .parquet; or token ids: .u16.", Required = required, HelpName = "FILE" };
+    private readonly Option<string> _field = new("--field") { Description = "Field of .jsonl, or column of .parquet, that holds the text.", DefaultValueFactory = _ => "text", HelpName = "NAME" };
     private readonly Option<int?> _windows = new("--windows") { Description = "How many windows from the beginning; without it all.", HelpName = "N" };
     private readonly Option<int> _windowLength = new("--window-length") { Description = "Tokens in a window; each predicts one less.", DefaultValueFactory = _ => 1024, HelpName = "T" };
     private readonly Option<int> _batchSize = new("--batch-size") { Description = "Windows computed side by side.", DefaultValueFactory = _ => 8, HelpName = "B" };
@@ -18,7 +19,7 @@ internal sealed class WindowOptions(bool required)
     /// <summary>Adds the options to a verb.</summary>
     public void AddTo(Command verb)
     {
-        foreach (Option option in (Option[])[_data, .. OfWindows])
+        foreach (Option option in (Option[])[_data, _field, .. OfWindows])
         {
             verb.Options.Add(option);
         }
@@ -48,7 +49,7 @@ internal sealed class WindowOptions(bool required)
         AtLeast(parsed.GetValue(_windows) ?? 1, 1, _windows.Name, problems);
         AtLeast(parsed.GetValue(_windowLength), 2, _windowLength.Name, problems);
         AtLeast(parsed.GetValue(_batchSize), 1, _batchSize.Name, problems);
-        if (Path(parsed) is not { } path || problems.Try(() => Reader(path, folder, progress, stop)) is not { } read)
+        if (Path(parsed) is not { } path || problems.Try(() => Reader(path, parsed.GetRequiredValue(_field), folder, progress, stop)) is not { } read)
         {
             return null;
         }
@@ -82,7 +83,7 @@ internal sealed class WindowOptions(bool required)
         }
     }
 
-    private static Func<TokenStream> Reader(string path, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
+    private static Func<TokenStream> Reader(string path, string field, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
     {
         int begin = folder?.Config.BosTokenId ?? 0;
         if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
@@ -91,18 +92,21 @@ internal sealed class WindowOptions(bool required)
             return () => ids;
         }
 
-        ICorpus corpus = CorpusReader.Open([path]);
+        ICorpus corpus = CorpusReader.Open([path], field: field);
         TextTokenizer? tokenizer = folder?.OpenTokenizer();
-        return () => TokenStream.Build(corpus, tokenizer!, begin, progress, cancellation: stop);
+        return () => TokenStream.Build(corpus, tokenizer!, begin, new TokenizingOptions { Progress = progress, Cancellation = stop });
     }
 
     private static void CheckIds(TokenStream stream, ModelConfig config, string path)
     {
-        for (long i = 0; i < stream.Count; i++)
+        long[] ids = new long[1 << 16];
+        for (long start = 0; start < stream.Count; start += ids.Length)
         {
-            if (stream[i] >= config.VocabularySize)
+            Span<long> piece = ids.AsSpan(0, (int)Math.Min(ids.Length, stream.Count - start));
+            stream.CopyTo(start, piece);
+            if (piece.IndexOfAnyExceptInRange(0, config.VocabularySize - 1) is var at and >= 0)
             {
-                throw new UserErrorException($"{path}: id {stream[i]} at position {i}; the model has {config.VocabularySize} (vocab_size): the ids are of another tokenizer.");
+                throw new UserErrorException($"{path}: id {piece[at]} at position {start + at}; the model has {config.VocabularySize} (vocab_size): the ids are of another tokenizer.");
             }
         }
     }

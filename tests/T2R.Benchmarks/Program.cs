@@ -12,6 +12,12 @@ if (args is ["load", var url, var clients, var seconds])
     return LoadClient.Run(url, int.Parse(clients), int.Parse(seconds));
 }
 
+if (args is ["tokenizing" or "tokenizing-profile", var tokenizer, var text, var output])
+{
+    (args[0] == "tokenizing" ? (Action<string, string, string>)TokenizingMeasure.Run : TokenizingMeasure.Profile)(tokenizer, text, output);
+    return 0;
+}
+
 LibTorch.Load();
 switch (args)
 {
@@ -29,6 +35,9 @@ switch (args)
         break;
     case ["agreement", var folder, var device, var dtype, .. var ids]:
         AgreementMeasure.Run(folder, new TorchSharp.torch.Device(device), T2R.Models.DtypeName.Parse(dtype), [.. ids.Select(i => int.Parse(i, System.Globalization.CultureInfo.InvariantCulture))]);
+        break;
+    case ["windows", var stream, var length]:
+        WindowsMeasure.Run(stream, int.Parse(length, System.Globalization.CultureInfo.InvariantCulture));
         break;
     case ["fuzz", var inputs, var seed]:
         return FuzzFiles.Run(long.Parse(inputs, System.Globalization.CultureInfo.InvariantCulture), int.Parse(seed, System.Globalization.CultureInfo.InvariantCulture));

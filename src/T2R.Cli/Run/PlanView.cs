@@ -61,7 +61,7 @@ internal static class PlanView
 
         var table = new ScreenTable("", plan.Recipe.Name);
         table.Row("model", $"{Source(plan)}\n{ShapeView.Model(plan.Shape)}");
-        table.Row("text", string.Join("\n", plan.Recipe.Data.Train));
+        table.Row("text", string.Join("\n", plan.Recipe.Data.Train.SelectMany(s => Text(s, plan.Recipe.Data.Train.Sum(t => t.Weight)))));
         table.Row("held out", plan.Validation is { } validation ? validation.Name : $"{plan.Recipe.Data.HeldOut:P1} of the documents");
         ShapeView.AddTraining(table, plan.Shape);
         ShapeView.AddMemory(table, plan.Shape);
@@ -69,6 +69,9 @@ internal static class PlanView
         table.Row("run", folder);
         Screen.Print(table);
     }
+
+    private static IEnumerable<string> Text(DataSource source, double weights) =>
+        source.Weight == weights ? source.Text.Paths : source.Text.Paths.Select(p => $"{source.Weight / weights:P1} {p}");
 
     private static string Source(RecipePlan plan)
     {

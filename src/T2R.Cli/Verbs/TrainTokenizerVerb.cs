@@ -20,7 +20,7 @@ internal static class TrainTokenizerVerb
         };
         var inputs = new Argument<string[]>("INPUT")
         {
-            Description = "Files (.txt, .md, .jsonl, .xml documentation; plain or .zst), folders, globs or nuget:Package/version/glob.",
+            Description = "Files (.txt, .md, .jsonl, .xml documentation, each plain, .gz or .zst; .parquet), folders, globs or nuget:Package/version/glob.",
             Arity = ArgumentArity.OneOrMore,
         };
         var output = new Option<string>("--out") { Description = "The tokenizer.model to write; a file there is replaced.", Required = true, HelpName = "FILE" };
@@ -30,7 +30,7 @@ internal static class TrainTokenizerVerb
             Description = "The share of the text's characters that get a piece of their own.",
             DefaultValueFactory = _ => 0.9995f,
         };
-        var field = new Option<string>("--field") { Description = "The field of JSON lines that holds the text.", DefaultValueFactory = _ => "text" };
+        var field = new Option<string>("--field") { Description = "The field of JSON lines, or column of Parquet, that holds the text.", DefaultValueFactory = _ => "text" };
         verb.Arguments.Add(inputs);
         foreach (Option option in (Option[])[output, size, coverage, field])
         {

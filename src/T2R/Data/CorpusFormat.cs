@@ -1,9 +1,9 @@
 namespace T2R.Data;
 
-/// <summary>How a file holds documents. Each may be compressed with Zstandard (a further extension <c>.zst</c>), except <see cref="U16"/>.</summary>
+/// <summary>How a file holds documents. Each may be compressed by gzip or Zstandard (a further extension <c>.gz</c> or <c>.zst</c>), except <see cref="Parquet"/> and <see cref="U16"/>.</summary>
 public enum CorpusFormat
 {
-    /// <summary>By extension: <c>.txt</c> and <c>.md</c> are text, <c>.jsonl</c> JSON lines, <c>.xml</c> XML documentation, <c>.u16</c> token ids.</summary>
+    /// <summary>By extension: <c>.txt</c> and <c>.md</c> are text, <c>.jsonl</c> JSON lines, <c>.parquet</c> Parquet, <c>.xml</c> XML documentation, <c>.u16</c> token ids.</summary>
     Auto,
 
     /// <summary>The whole file is one document, in UTF-8.</summary>
@@ -11,6 +11,9 @@ public enum CorpusFormat
 
     /// <summary>Each line is a JSON object, one of whose fields is the document.</summary>
     Jsonl,
+
+    /// <summary>Each row is a document, in one of the file's columns.</summary>
+    Parquet,
 
     /// <summary>The documentation file a .NET compiler writes beside an assembly: one document a type.</summary>
     Xmldoc,

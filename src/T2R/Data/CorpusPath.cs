@@ -46,10 +46,10 @@ internal static class CorpusPath
         IEnumerable<string> fitting = Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Where(f => CorpusReader.FormatOf(f) is var told && (format == CorpusFormat.Auto ? told is not (CorpusFormat.Auto or CorpusFormat.U16) : told == format));
         List<string> found = [.. fitting.Order(StringComparer.Ordinal)];
-        string wanted = format == CorpusFormat.Auto ? ".txt, .md, .jsonl or .xml" : $"format {format.ToString().ToLowerInvariant()}";
+        string wanted = format == CorpusFormat.Auto ? ".txt, .md, .jsonl, .parquet or .xml" : $"format {format.ToString().ToLowerInvariant()}";
         return found.Count > 0
             ? found
-            : throw new UserErrorException($"{path}: the folder holds no file of {wanted} (plain or .zst); name another folder, or a glob such as {path.TrimEnd('/')}/*.");
+            : throw new UserErrorException($"{path}: the folder holds no file of {wanted} (plain, .gz or .zst); name another folder, or a glob such as {path.TrimEnd('/')}/*.");
     }
 
     private static IEnumerable<string> Expand(string folder, string[] segments, int at)

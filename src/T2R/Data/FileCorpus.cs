@@ -1,68 +1,103 @@
 using System.Security.Cryptography;
 using System.Text;
-using ZstdSharp;
 
 namespace T2R.Data;
 
 /// <summary>A corpus that lies in files.</summary>
-internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files, string field) : ICorpus
+internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) : ICorpus
 {
     // Raise it when a reader starts to yield other documents from the same bytes: token files made before are then made again.
-    private const string ReadersVersion = "t2r-readers-1";
+    private const string ReadersVersion = "t2r-readers-2";
+
+    private readonly (long Bytes, DateTime Written)[] _hashed = new (long, DateTime)[files.Count];
+    private string? _fingerprint;
 
     public string Name => name;
 
     public long SourceBytes { get; } = files.Sum(f => f.Bytes);
 
-    public string Fingerprint()
+    public string Fingerprint(IProgress<StageProgress>? progress = null, CancellationToken cancellation = default)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{ReadersVersion}\n{field}\n"));
-        foreach (CorpusFile file in files)
+        if (_fingerprint is null)
         {
-            using FileStream stream = OpenFile(file.Path);
-            hash.AppendData(SHA256.HashData(stream));
-            hash.AppendData(Encoding.UTF8.GetBytes($"{file.Format}\n{CorpusReader.IsCompressed(file.Path)}\n"));
+            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            hash.AppendData(Encoding.UTF8.GetBytes($"{ReadersVersion}\n"));
+            long done = 0;
+            foreach ((int i, CorpusFile file) in files.Index())
+            {
+                _hashed[i] = Stamp(file);
+                hash.AppendData(FileHash.Of(file.Path, read => progress?.Report(new StageProgress("hashing the text", done += read, SourceBytes, "bytes")), cancellation));
+                hash.AppendData(Encoding.UTF8.GetBytes($"{file.Format}\n{Compression.Of(file.Path).Name}\n{file.Field}\n"));
+            }
+
+            _fingerprint = Convert.ToHexStringLower(hash.GetHashAndReset());
         }
 
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return _fingerprint;
     }
 
-    public IEnumerable<Document> Documents()
+    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
     {
         // Reference packs repeat each other's files and types; a text seen once teaches nothing the second time.
         var seen = new HashSet<TextHash>();
         var seenFiles = new HashSet<string>();
         long before = 0;
-        foreach (CorpusFile file in files)
+        for (int i = 0; i < files.Count; i++)
         {
-            using FileStream stream = OpenFile(file.Path);
-            if (file.Format == CorpusFormat.Xmldoc && !seenFiles.Add(Convert.ToHexString(SHA256.HashData(stream))))
+            CorpusFile file = files[i];
+            var (start, path) = (i == from.File ? from.Record : 0, file.Path);
+            bool isBehind = i < from.File;
+            IEnumerable<FileBatch> batches = file.Format switch
             {
-                before += file.Bytes;
-                continue;
-            }
-
-            stream.Position = 0;
-            using Stream bytes = CorpusReader.IsCompressed(file.Path) ? new DecompressionStream(stream) : stream;
-            foreach (Document document in Read(file, new SourceStream(bytes, file.Path)))
+                CorpusFormat.Xmldoc when seenFiles.Add(Convert.ToHexString(FileHash.Of(path))) => OnceEach(Reading(path, stream => XmlBatches(stream, path)), seen),
+                CorpusFormat.Xmldoc => [],
+                _ when isBehind => [],
+                CorpusFormat.Text => Reading(path, stream => TextReading.Batches(stream, path, start, cut)),
+                CorpusFormat.Jsonl => Reading(path, stream => JsonLines.Batches(stream, path, file.Field, start)),
+                _ => ParquetRows.Batches(path, file.Field, start),
+            };
+            foreach (FileBatch batch in batches)
             {
-                if (!string.IsNullOrWhiteSpace(document.Text) && (file.Format != CorpusFormat.Xmldoc || seen.Add(TextHash.Of(document.Text))))
+                if (!isBehind && batch.NextRecord > start)
                 {
-                    yield return document with { SourceBytesRead = before + stream.Position };
+                    yield return new DocumentBatch(new CorpusPosition(i, batch.NextRecord), before + batch.FileBytesRead, batch.Bytes, batch.Records.Where(r => !IsBlank(r)));
                 }
             }
 
+            RefuseChanged(i);
             before += file.Bytes;
         }
     }
 
-    private IEnumerable<Document> Read(CorpusFile file, Stream bytes) => file.Format switch
-    {
-        CorpusFormat.Text => TextReading.Documents(bytes, file.Path),
-        CorpusFormat.Jsonl => JsonLines.Documents(bytes, file.Path, field),
-        _ => XmlDocumentation.Documents(bytes, file.Path),
-    };
+    private static (long Bytes, DateTime Written) Stamp(CorpusFile file) => (new FileInfo(file.Path).Length, File.GetLastWriteTimeUtc(file.Path));
 
-    private static FileStream OpenFile(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+    // What was read since it was hashed would be kept under the hash of something else.
+    private void RefuseChanged(int file)
+    {
+        if (_fingerprint is not null && Stamp(files[file]) != _hashed[file])
+        {
+            throw new TextChangedException(files[file].Path);
+        }
+    }
+
+    private static IEnumerable<FileBatch> Reading(string path, Func<SourceStream, IEnumerable<FileBatch>> batches)
+    {
+        using var stream = new SourceStream(path);
+        foreach (FileBatch batch in batches(stream))
+        {
+            yield return batch;
+        }
+    }
+
+    // A page's neighbours can be anywhere in its file, so that all of it is one batch.
+    private static IEnumerable<FileBatch> XmlBatches(SourceStream stream, string path)
+    {
+        CorpusRecord[] records = [.. XmlDocumentation.Documents(stream, path).Select(d => new CorpusRecord(d, null))];
+        yield return new FileBatch(1, stream.FileBytesRead, records.Sum(r => (long)r.Document!.Text.Length) * sizeof(char), records);
+    }
+
+    private static IEnumerable<FileBatch> OnceEach(IEnumerable<FileBatch> batches, HashSet<TextHash> seen) =>
+        batches.Select(b => b with { Records = [.. b.Records.Where(r => !IsBlank(r) && seen.Add(TextHash.Of(r.Document!.Text)))] });
+
+    private static bool IsBlank(CorpusRecord record) => record.Document is { Part: null } document && string.IsNullOrWhiteSpace(document.Text);
 }

@@ -26,10 +26,13 @@ public sealed record HeldOutSplit(ICorpus Train, ICorpus Validation)
 
         public long SourceBytes => corpus.SourceBytes;
 
-        public string Fingerprint() => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint()} {fraction:R} {validation}")));
+        public string Fingerprint(IProgress<StageProgress>? progress = null, CancellationToken cancellation = default) =>
+            Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint(progress, cancellation)} {fraction:R} {validation}")));
 
-        public IEnumerable<Document> Documents() => corpus.Documents().Where(d => IsHeldOut(d) == validation);
+        // A damaged record belongs to both parts: it could have been in either.
+        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null) =>
+            corpus.Batches(from, cut).Select(b => b with { Records = b.Records.Where(r => r.Document is not { } document || IsHeldOut(document) == validation) });
 
-        private bool IsHeldOut(Document document) => TextHash.Of(document.Text).High < fraction * ulong.MaxValue;
+        private bool IsHeldOut(Document document) => (document.Part?.Whole ?? TextHash.Of(document.Text)).High < fraction * ulong.MaxValue;
     }
 }

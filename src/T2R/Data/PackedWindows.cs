@@ -3,45 +3,55 @@ using static TorchSharp.torch;
 namespace T2R.Data;
 
 /// <summary>
-/// A token stream cut into windows of equal length that do not overlap; what is left at the end is dropped. Each epoch uses every window once, in an order
-/// that follows from the seed and the epoch alone. Not for several threads.
+/// Token streams cut into windows of equal length that do not overlap; what is left at a stream's end is dropped. The order follows from the seed alone: each epoch uses every
+/// window of a single stream once; of several, each gives its weight's share of an epoch's windows (<see cref="WindowOrder"/>). Not for several threads.
 /// </summary>
 public sealed class PackedWindows
 {
-    private readonly TokenStream _stream;
-    private readonly ulong _seed;
+    private readonly TokenStream[] _streams;
+    private readonly int[] _windows;
+    private readonly WindowOrder _order;
     private readonly int _rank;
     private readonly int _worldSize;
-    private readonly int[] _order;
-    private int _orderedEpoch = -1;
 
-    /// <summary>Cuts a stream.</summary>
-    /// <param name="stream">The ids.</param>
+    /// <summary>Cuts streams.</summary>
+    /// <param name="text">The ids.</param>
     /// <param name="windowLength">T: ids in a window, at least 2; a window gives T − 1 predictions.</param>
     /// <param name="seed">Decides the order of the windows.</param>
     /// <param name="rank">The number of this process, from 0.</param>
     /// <param name="worldSize">How many processes share the windows.</param>
-    /// <exception cref="UserErrorException">The stream is shorter than one window.</exception>
-    public PackedWindows(TokenStream stream, int windowLength, ulong seed, int rank = 0, int worldSize = 1)
+    /// <exception cref="UserErrorException">A stream is shorter than one window, there are too many windows, or a weight is too small to get one.</exception>
+    public PackedWindows(TokenMixture text, int windowLength, ulong seed, int rank = 0, int worldSize = 1)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(windowLength, 2);
         ArgumentOutOfRangeException.ThrowIfLessThan(worldSize, 1);
         ArgumentOutOfRangeException.ThrowIfNegative(rank);
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
-        if (stream.Count < windowLength)
+        if (text.Sources.FirstOrDefault(s => s.Stream.Count < windowLength) is { Stream: { } brief })
         {
-            throw new UserErrorException($"The corpus has {stream.Count} tokens, less than one window of {windowLength}; add text or shorten the window.");
+            throw new UserErrorException($"The corpus has {brief.Count} tokens, less than one window of {windowLength}; add text or shorten the window.");
         }
 
-        (_stream, WindowLength, _seed, _rank, _worldSize) = (stream, windowLength, seed, rank, worldSize);
-        _order = new int[stream.Count / windowLength];
+        if (text.Count / windowLength > Array.MaxLength)
+        {
+            throw new UserErrorException($"The corpus has {text.Count} tokens, more than {Array.MaxLength} windows of {windowLength}, which are shuffled in memory; lengthen the window.");
+        }
+
+        (WindowLength, _rank, _worldSize) = (windowLength, rank, worldSize);
+        _streams = [.. text.Sources.Select(s => s.Stream)];
+        _windows = [.. _streams.Select(s => (int)(s.Count / windowLength))];
+        _order = new WindowOrder(_windows, [.. text.Sources.Select(s => s.Weight)], seed);
+        if (_order.PlacesOf.Contains(0))
+        {
+            throw new UserErrorException($"The weights are {string.Join(", ", text.Sources.Select(s => s.Weight))}: one of them gets none of the {Count} windows of an epoch; raise it, or leave its source out.");
+        }
     }
 
     /// <summary>T: how many ids a window has.</summary>
     public int WindowLength { get; }
 
-    /// <summary>How many windows there are, of all ranks together.</summary>
-    public int Count => _order.Length;
+    /// <summary>How many windows an epoch has, of all ranks together.</summary>
+    public int Count => _order.Count;
 
     /// <summary>
     /// The next batch of this rank. All ranks together take <paramref name="batchSize"/> × world size windows, of which this rank's are the rank-th run of
@@ -67,13 +77,14 @@ public sealed class PackedWindows
         for (int row = 0; row < batchSize; row++)
         {
             DataCursor at = Advance(first, row);
-            Copy(Order(at.Epoch)[at.Position], ids.AsSpan(row * WindowLength, WindowLength));
+            (int source, int window) = _order.At(at);
+            Copy(source, window, ids.AsSpan(row * WindowLength, WindowLength));
         }
 
-        return Batch.Of(ids, WindowLength, _stream.BeginId, device ?? CPU);
+        return Batch.Of(ids, WindowLength, _streams[0].BeginId, device ?? CPU);
     }
 
-    /// <summary>Windows from the beginning of the stream in their own order, all of them on every rank: for measuring.</summary>
+    /// <summary>Windows from the beginning of the first stream in their own order, all of them on every rank: for measuring.</summary>
     /// <param name="firstWindows">How many, or all if there are fewer.</param>
     /// <param name="batchSize">B: windows in a batch; the last may have fewer.</param>
     /// <param name="device">Where the tensors are wanted; the CPU if null.</param>
@@ -90,8 +101,18 @@ public sealed class PackedWindows
         for (int start = 0; start < windows; start += batchSize)
         {
             var ids = new long[Math.Min(batchSize, windows - start) * WindowLength];
-            _stream.CopyTo((long)start * WindowLength, ids);
-            yield return Batch.Of(ids, WindowLength, _stream.BeginId, device);
+            for (int row = 0; row * WindowLength < ids.Length; row++)
+            {
+                (int source, int window) = (0, start + row);
+                while (window >= _windows[source])
+                {
+                    window -= _windows[source++];
+                }
+
+                Copy(source, window, ids.AsSpan(row * WindowLength, WindowLength));
+            }
+
+            yield return Batch.Of(ids, WindowLength, _streams[0].BeginId, device);
         }
     }
 
@@ -101,28 +122,5 @@ public sealed class PackedWindows
         return new DataCursor(cursor.Epoch + (int)(position / Count), position % Count);
     }
 
-    private void Copy(int window, Span<long> ids) => _stream.CopyTo((long)window * WindowLength, ids);
-
-    // Fisher and Yates' shuffle, kept until the next epoch asks for its own.
-    private int[] Order(int epoch)
-    {
-        if (epoch != _orderedEpoch)
-        {
-            var random = new SplitMix64(SplitMix64.Mix(_seed) ^ (ulong)epoch);
-            for (int i = 0; i < _order.Length; i++)
-            {
-                _order[i] = i;
-            }
-
-            for (int i = _order.Length - 1; i > 0; i--)
-            {
-                int j = (int)random.Below(i + 1);
-                (_order[i], _order[j]) = (_order[j], _order[i]);
-            }
-
-            _orderedEpoch = epoch;
-        }
-
-        return _order;
-    }
+    private void Copy(int source, int window, Span<long> ids) => _streams[source].CopyTo((long)window * WindowLength, ids);
 }

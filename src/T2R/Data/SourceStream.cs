@@ -1,10 +1,24 @@
-using ZstdSharp;
+using ICSharpCode.SharpZipLib;
 
 namespace T2R.Data;
 
-/// <summary>Reads a file that may be compressed; says which file is damaged when the compression is.</summary>
-internal sealed class SourceStream(Stream inner, string path) : Stream
+/// <summary>A file of a corpus without its compression; says which file is damaged when the compression is.</summary>
+internal sealed class SourceStream : Stream
 {
+    private readonly string _path;
+    private readonly FileStream _file;
+    private readonly Stream _plain;
+
+    public SourceStream(string path)
+    {
+        _path = path;
+        _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        _plain = Compression.Of(path).Undo(_file);
+    }
+
+    /// <summary>Bytes of the file on disk that have been read.</summary>
+    public long FileBytesRead => _file.Position;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -19,23 +33,23 @@ internal sealed class SourceStream(Stream inner, string path) : Stream
         set => throw new NotSupportedException();
     }
 
-    public override int Read(Span<byte> buffer)
+    public override int Read(byte[] buffer, int offset, int count)
     {
         try
         {
-            return inner.Read(buffer);
+            return _plain != _file && _file.Length == 0 ? throw new EndOfStreamException() : _plain.Read(buffer, offset, count);
         }
-        catch (EndOfStreamException e)
+        catch (Exception e) when (e is EndOfStreamException || (e is SharpZipBaseException && e.Message.Contains("EOF", StringComparison.Ordinal)))
         {
-            throw new UserErrorException($"{path} is cut off: its Zstandard data ends in the middle of a frame; fetch the file again.", e);
+            throw new UserErrorException($"{_path} is cut off: its {Kind} data ends in the middle; fetch the file again.", e);
         }
-        catch (ZstdException e)
+        catch (Exception e) when (_plain != _file && e is not (IOException or OutOfMemoryException))
         {
-            throw new UserErrorException($"{path} is not valid Zstandard ({e.Message}); fetch the file again, or drop .zst from its name if it is not compressed.", e);
+            // The libraries' own exceptions, and whatever else they meet in damaged data.
+            throw new UserErrorException(
+                $"{_path} is not valid {Kind} ({e.Message}); fetch the file again, or drop {Compression.Of(_path).Extension} from its name if it is not compressed.", e);
         }
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
 
     public override void Flush()
     {
@@ -46,4 +60,13 @@ internal sealed class SourceStream(Stream inner, string path) : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        _plain.Dispose();
+        _file.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private string Kind => Compression.Of(_path).Name;
 }

@@ -19,6 +19,16 @@ internal struct SplitMix64(ulong seed)
     /// <summary>A random number below <paramref name="bound"/>; its bias, at most bound / 2⁶⁴, is of no account.</summary>
     public long Below(long bound) => (long)Math.BigMul(Next(), (ulong)bound, out _);
 
+    /// <summary>Puts numbers in a random order, each of which is equally likely (Fisher and Yates).</summary>
+    public void Shuffle(Span<int> numbers)
+    {
+        for (int i = numbers.Length - 1; i > 0; i--)
+        {
+            int j = (int)Below(i + 1);
+            (numbers[i], numbers[j]) = (numbers[j], numbers[i]);
+        }
+    }
+
     /// <summary>The finalizer: a bijection that spreads every bit.</summary>
     public static ulong Mix(ulong z)
     {

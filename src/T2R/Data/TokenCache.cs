@@ -1,106 +1,111 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.ML.Tokenizers;
+using Microsoft.Win32.SafeHandles;
 using T2R.Checkpoints;
+using T2R.Interop;
 
 namespace T2R.Data;
 
 /// <summary>
-/// Keeps a tokenized corpus in a file, so that resuming a run does not tokenize again. The file is a header of 64 bytes (8 of magic, 32 of the SHA-256 of
-/// everything the ids depend on, bytes per id and beginning id as int32, count as int64, zeros) and the ids, all little-endian.
+/// Keeps a tokenized corpus in a file, so that resuming a run does not tokenize again. While it is made, it lies beside as <c>.part</c>: after a kill the same call goes
+/// on from its last whole part. The file is <see cref="TokenFileHeader"/> and the ids, little-endian.
 /// </summary>
 public static class TokenCache
 {
-    private const int HeaderBytes = 64;
-
-    private static ReadOnlySpan<byte> Magic => "T2RTOK1\n"u8;
-
-    /// <summary>Reads the file if it was made from this corpus with this tokenizer, else tokenizes and writes it.</summary>
+    /// <summary>
+    /// Opens the file if it was made from this corpus with this tokenizer; else tokenizes, beside what lies there, which is as it was until <see cref="Keep"/>.
+    /// </summary>
     /// <param name="path">The file; its folder is made if need be.</param>
     /// <param name="corpus">The documents.</param>
-    /// <param name="tokenizer">As for <see cref="TokenStream.Build"/>.</param>
+    /// <param name="tokenizer">Must be safe for several threads and add no special ids by itself.</param>
     /// <param name="tokenizerHash">Tells this tokenizer from others: a hash of its file.</param>
     /// <param name="beginId">The beginning-of-sequence id.</param>
-    /// <param name="accept">Given ids that were made anew before they are written; may throw, and the file stays as it was.</param>
-    /// <param name="progress">Hears of tokenizing, if it is needed.</param>
-    /// <param name="threads">How many threads tokenize; by default as many as there are cores.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    /// <returns>The stream.</returns>
-    /// <exception cref="UserErrorException">A source file is damaged, or the corpus holds no document.</exception>
-    /// <exception cref="IOException">The file could not be written; what was there before is as it was.</exception>
-    public static TokenStream LoadOrBuild(
-        string path,
-        ICorpus corpus,
-        Tokenizer tokenizer,
-        string tokenizerHash,
-        int beginId,
-        Action<TokenStream>? accept = null,
-        IProgress<StageProgress>? progress = null,
-        int? threads = null,
-        CancellationToken cancellation = default)
+    /// <param name="work">How to tokenize, if it is needed.</param>
+    /// <returns>The stream; the caller disposes it.</returns>
+    /// <exception cref="UserErrorException">A source file cannot be read, more records are damaged than may be, or the corpus holds no document.</exception>
+    /// <exception cref="IOException">The disk is full or fails, or another process is making the file.</exception>
+    /// <exception cref="OperationCanceledException">The work was stopped; the same call goes on with it.</exception>
+    public static TokenStream Open(string path, ICorpus corpus, Tokenizer tokenizer, string tokenizerHash, int beginId, TokenizingOptions? work = null)
     {
-        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint()}\n{tokenizerHash}\n{beginId}"));
-        if (TryLoad(path, key) is { } kept)
+        work ??= new TokenizingOptions();
+        byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint(work.Progress, work.Cancellation)}\n{tokenizerHash}\n{beginId}"));
+        string part = PartOf(path);
+        if (TryOpen(path, key, work.DamagedLimit, work.Warn) is { } kept)
         {
+            File.Delete(part);
             return kept;
         }
 
-        TokenStream built = TokenStream.Build(corpus, tokenizer, beginId, progress, threads, cancellation);
-        accept?.Invoke(built);
-        Save(path, key, built);
-        return built;
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        using (SafeFileHandle file = File.OpenHandle(part, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None))
+        {
+            Fill(file);
+        }
+
+        return TryOpen(part, key, work.DamagedLimit, warn: null) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
+
+        void Fill(SafeFileHandle file)
+        {
+            try
+            {
+                TokenFile.Fill(file, key, corpus, tokenizer, beginId, work);
+            }
+            catch (IOException e) when (DiskFull.Means(e))
+            {
+                throw new IOException($"The disk is full: {path} could not be written. What was tokenized is kept; free some space, and the same command goes on from there.", e);
+            }
+            catch (TextChangedException)
+            {
+                File.Delete(part);
+                throw;
+            }
+            finally
+            {
+                if (TokenFileHeader.Read(file) is null or { Count: 0 })
+                {
+                    File.Delete(part);
+                }
+            }
+        }
     }
 
-    private static TokenStream? TryLoad(string path, ReadOnlySpan<byte> key)
+    /// <summary>Puts a file that <see cref="Open"/> made under its own name, over what lay there; does nothing if that was the right one.</summary>
+    /// <param name="path">As given to <see cref="Open"/>.</param>
+    public static void Keep(string path)
+    {
+        if (File.Exists(PartOf(path)))
+        {
+            Posix.Move(PartOf(path), path);
+            Posix.Sync(Path.GetDirectoryName(Path.GetFullPath(path))!);
+        }
+    }
+
+    /// <summary>Removes a file that <see cref="Open"/> made and that is not to be kept.</summary>
+    /// <param name="path">As given to <see cref="Open"/>.</param>
+    public static void Discard(string path) => File.Delete(PartOf(path));
+
+    private static string PartOf(string path) => path + ".part";
+
+    private static TokenStream? TryOpen(string path, byte[] key, long damagedLimit, Action<string>? warn)
     {
         if (!File.Exists(path))
         {
             return null;
         }
 
-        using FileStream file = File.OpenRead(path);
-        Span<byte> header = stackalloc byte[HeaderBytes];
-        if (file.ReadAtLeast(header, HeaderBytes, throwOnEndOfStream: false) < HeaderBytes || !header.StartsWith(Magic) || !header[8..40].SequenceEqual(key))
+        SafeFileHandle file = File.OpenHandle(path);
+        if (TokenFileHeader.Read(file) is not { IsComplete: true } header || !header.Key.AsSpan().SequenceEqual(key) || header.Damaged > damagedLimit)
         {
+            file.Dispose();
             return null;
         }
 
-        int width = BinaryPrimitives.ReadInt32LittleEndian(header[40..]);
-        int beginId = BinaryPrimitives.ReadInt32LittleEndian(header[44..]);
-        long count = BinaryPrimitives.ReadInt64LittleEndian(header[48..]);
-        if (width is not (2 or 4) || count < 0 || count > int.MaxValue / width || file.Length != HeaderBytes + (count * width))
+        if (header.Damaged > 0)
         {
-            return null;
+            warn?.Invoke($"{path} holds the text without its damaged records ({header.Damaged}), which were passed over when it was made.");
         }
 
-        if (width == 2)
-        {
-            var narrow = new ushort[count];
-            file.ReadExactly(MemoryMarshal.AsBytes(narrow.AsSpan()));
-            return new TokenStream(narrow, beginId);
-        }
-
-        var wide = new int[count];
-        file.ReadExactly(MemoryMarshal.AsBytes(wide.AsSpan()));
-        return new TokenStream(wide, beginId);
-    }
-
-    private static void Save(string path, ReadOnlySpan<byte> key, TokenStream stream)
-    {
-        byte[] header = new byte[HeaderBytes];
-        Magic.CopyTo(header);
-        key.CopyTo(header.AsSpan(8));
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(40), stream.BytesPerId);
-        BinaryPrimitives.WriteInt32LittleEndian(header.AsSpan(44), stream.BeginId);
-        BinaryPrimitives.WriteInt64LittleEndian(header.AsSpan(48), stream.Count);
-
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
-        AtomicFile.Write(path, file =>
-        {
-            file.Write(header);
-            file.Write(stream.Bytes);
-        });
+        return new TokenStream(file, path, TokenFileHeader.Bytes, header.BytesPerId, header.Count, header.BeginId);
     }
 }

@@ -1,127 +1,160 @@
+using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using Microsoft.ML.Tokenizers;
+using Microsoft.Win32.SafeHandles;
 using T2R.Checkpoints;
 
 namespace T2R.Data;
 
 /// <summary>
-/// The ids of a corpus' documents in one line, the beginning-of-sequence id before each. It takes 2 bytes an id while all ids fit, else 4.
+/// The ids of a corpus' documents in one line, the beginning-of-sequence id before each. It takes 2 bytes an id while all ids fit, else 4, in a file or in memory. A file is
+/// read piece by piece rather than mapped: from the system's cache that is as quick, and a file that is cut off meanwhile is an error instead of the end of the process.
 /// </summary>
 [SuppressMessage("Naming", "CA1711", Justification = "A stream of tokens is what the field calls it.")]
-public sealed class TokenStream
+public sealed class TokenStream : IDisposable
 {
-    private readonly ushort[]? _narrow;
-    private readonly int[]? _wide;
+    private const int PieceIds = 1 << 14;
 
-    internal TokenStream(ushort[] ids, int beginId) => (_narrow, BeginId) = (ids, beginId);
+    private readonly SafeFileHandle? _file;
+    private readonly string _name = "";
+    private readonly long _offset;
+    private readonly byte[] _memory = [];
+    private readonly int _bytesPerId;
 
-    internal TokenStream(int[] ids, int beginId) => (_wide, BeginId) = (ids, beginId);
+    internal TokenStream(SafeFileHandle file, string name, long offset, int bytesPerId, long count, int beginId) =>
+        (_file, _name, _offset, _bytesPerId, Count, BeginId) = (file, name, offset, bytesPerId, count, beginId);
+
+    internal TokenStream(ushort[] ids, int beginId) =>
+        (_memory, _bytesPerId, Count, BeginId) = (MemoryMarshal.AsBytes(ids.AsSpan()).ToArray(), sizeof(ushort), ids.Length, beginId);
+
+    internal TokenStream(int[] ids, int beginId) =>
+        (_memory, _bytesPerId, Count, BeginId) = (MemoryMarshal.AsBytes(ids.AsSpan()).ToArray(), sizeof(int), ids.Length, beginId);
 
     /// <summary>The id that stands before each document, and nowhere else.</summary>
     public int BeginId { get; }
 
     /// <summary>How many ids there are.</summary>
-    public long Count => _narrow?.Length ?? _wide!.Length;
+    public long Count { get; }
 
-    internal int BytesPerId => _narrow is not null ? sizeof(ushort) : sizeof(int);
-
-    internal ReadOnlySpan<byte> Bytes => _narrow is not null ? MemoryMarshal.AsBytes(_narrow.AsSpan()) : MemoryMarshal.AsBytes(_wide.AsSpan());
-
-    /// <summary>One id.</summary>
+    /// <summary>One id; for many, <see cref="CopyTo"/> is quicker.</summary>
     /// <param name="position">From 0 to <see cref="Count"/> − 1.</param>
-    public int this[long position] => _narrow is not null ? _narrow[position] : _wide![position];
+    public int this[long position]
+    {
+        get
+        {
+            Span<long> id = stackalloc long[1];
+            CopyTo(position, id);
+            return (int)id[0];
+        }
+    }
 
     /// <summary>Copies consecutive ids.</summary>
     /// <param name="position">The position of the first.</param>
     /// <param name="ids">Filled to its end.</param>
+    /// <exception cref="IOException">The file was cut off since it was opened, or the disk fails.</exception>
     public void CopyTo(long position, Span<long> ids)
     {
-        for (int i = 0; i < ids.Length; i++)
+        ArgumentOutOfRangeException.ThrowIfNegative(position);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(ids.Length, Count - position, nameof(ids));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(Math.Min(ids.Length, PieceIds) * _bytesPerId);
+        try
         {
-            ids[i] = this[position + i];
+            while (!ids.IsEmpty)
+            {
+                Span<long> piece = ids[..Math.Min(ids.Length, PieceIds)];
+                Span<byte> bytes = buffer.AsSpan(0, piece.Length * _bytesPerId);
+                Read(position * _bytesPerId, bytes);
+                Widen(bytes, piece);
+                ids = ids[piece.Length..];
+                position += piece.Length;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
     }
 
-    /// <summary>Tokenizes a corpus. The result does not depend on the number of threads.</summary>
+    /// <summary>Tokenizes a corpus into a temporary file, which goes with the stream. The result does not depend on the number of threads.</summary>
     /// <param name="corpus">The documents.</param>
     /// <param name="tokenizer">Must be safe for several threads and add no special ids by itself.</param>
     /// <param name="beginId">The beginning-of-sequence id.</param>
-    /// <param name="progress">Hears of the bytes of source files done.</param>
-    /// <param name="threads">How many threads tokenize; by default as many as there are cores.</param>
-    /// <param name="cancellation">Stops the work.</param>
-    /// <returns>The stream.</returns>
-    /// <exception cref="UserErrorException">A file is damaged, or the corpus holds no document.</exception>
+    /// <param name="work">How.</param>
+    /// <returns>The stream; the caller disposes it.</returns>
+    /// <exception cref="UserErrorException">A file cannot be read, more records are damaged than may be, or the corpus holds no document.</exception>
+    /// <exception cref="IOException">The disk is full or fails.</exception>
     /// <exception cref="OperationCanceledException">The work was stopped.</exception>
-    public static TokenStream Build(
-        ICorpus corpus, Tokenizer tokenizer, int beginId, IProgress<StageProgress>? progress = null, int? threads = null, CancellationToken cancellation = default)
+    public static TokenStream Build(ICorpus corpus, Tokenizer tokenizer, int beginId, TokenizingOptions? work = null)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(beginId);
-        var options = new ParallelOptions { MaxDegreeOfParallelism = threads ?? Environment.ProcessorCount, CancellationToken = cancellation };
-        var builder = new TokenStreamBuilder();
-        foreach (List<Document> batch in Batches(corpus.Documents()))
+        string path = Path.Combine(Path.GetTempPath(), $"t2r-{Path.GetRandomFileName()}");
+        SafeFileHandle file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+        try
         {
-            var ids = new IReadOnlyList<int>[batch.Count];
-            Parallel.For(0, batch.Count, options, i => ids[i] = tokenizer.EncodeToIds(batch[i].Text));
-            foreach (IReadOnlyList<int> document in ids)
-            {
-                builder.Append(beginId);
-                builder.Append(document);
-            }
-
-            if (builder.Bytes > int.MaxValue)
-            {
-                throw new UserErrorException($"{corpus.Name} has more tokens than the {int.MaxValue / 2} that are held in memory at once; name fewer files.");
-            }
-
-            progress?.Report(new StageProgress("tokenizing", batch[^1].SourceBytesRead, corpus.SourceBytes, "bytes"));
+            // Without a name the system removes it whenever this process ends, and however.
+            File.Delete(path);
+            DiskFull.Explain(path, () => TokenFile.Fill(file, new byte[32], corpus, tokenizer, beginId, work ?? new TokenizingOptions()));
+            TokenFileHeader header = TokenFileHeader.Read(file)!;
+            return new TokenStream(file, corpus.Name, TokenFileHeader.Bytes, header.BytesPerId, header.Count, beginId);
         }
-
-        return builder.Count > 0
-            ? builder.ToStream(beginId)
-            : throw new UserErrorException($"{corpus.Name}: no document in it, so there is nothing to train or measure on; add text or change the held-out fraction.");
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Reads a file of token ids, little-endian unsigned 16-bit numbers without a header.</summary>
+    /// <summary>Opens a file of token ids, little-endian unsigned 16-bit numbers without a header.</summary>
     /// <param name="path">The file.</param>
     /// <param name="beginId">The id that stands before each document.</param>
-    /// <returns>The stream.</returns>
+    /// <returns>The stream; the caller disposes it.</returns>
     /// <exception cref="UserErrorException">There is no such file, or its length is odd or 0.</exception>
     public static TokenStream FromFile(string path, int beginId)
     {
         long length = InputFile.Length(path);
-        if (length == 0 || length % 2 != 0 || length > int.MaxValue)
-        {
-            throw new UserErrorException($"{path} holds {length} bytes; expected token ids of 2 bytes each, from one to {int.MaxValue / 2} of them.");
-        }
-
-        var ids = new ushort[length / 2];
-        using FileStream file = File.OpenRead(path);
-        file.ReadExactly(MemoryMarshal.AsBytes(ids.AsSpan()));
-
-        return new TokenStream(ids, beginId);
+        return length > 0 && length % sizeof(ushort) == 0
+            ? new TokenStream(File.OpenHandle(path), path, 0, sizeof(ushort), length / sizeof(ushort), beginId)
+            : throw new UserErrorException($"{path} holds {length} bytes; expected token ids of 2 bytes each, at least one.");
     }
 
-    // Some 4 million characters at a time: enough for every thread, little enough to hold.
-    private static IEnumerable<List<Document>> Batches(IEnumerable<Document> documents)
+    /// <inheritdoc/>
+    public void Dispose() => _file?.Dispose();
+
+    private void Read(long offset, Span<byte> bytes)
     {
-        var batch = new List<Document>();
-        int length = 0;
-        foreach (Document document in documents)
+        if (_file is null)
         {
-            batch.Add(document);
-            length += document.Text.Length;
-            if (length >= 1 << 22)
-            {
-                yield return batch;
-                batch = [];
-                length = 0;
-            }
+            _memory.AsSpan((int)offset, bytes.Length).CopyTo(bytes);
+            return;
         }
 
-        if (batch.Count > 0)
+        try
         {
-            yield return batch;
+            FileBytes.Read(_file, bytes, _offset + offset);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new IOException($"{_name} was cut off while it was in use: it had {Count} ids. The same command makes it anew.", e);
+        }
+    }
+
+    private void Widen(ReadOnlySpan<byte> bytes, Span<long> ids)
+    {
+        if (_bytesPerId == sizeof(ushort))
+        {
+            ReadOnlySpan<ushort> narrow = MemoryMarshal.Cast<byte, ushort>(bytes)[..ids.Length];
+            for (int i = 0; i < ids.Length; i++)
+            {
+                ids[i] = narrow[i];
+            }
+        }
+        else
+        {
+            ReadOnlySpan<int> wide = MemoryMarshal.Cast<byte, int>(bytes)[..ids.Length];
+            for (int i = 0; i < ids.Length; i++)
+            {
+                ids[i] = wide[i];
+            }
         }
     }
 }

@@ -12,7 +12,7 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, ICorpus train, ICorpus? validation)
+        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, IReadOnlyList<ICorpus> train, ICorpus? validation)
     {
         (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, train, validation);
     }
@@ -38,8 +38,8 @@ public sealed class RecipePlan : IDisposable
     /// <summary>The tokenizer.</summary>
     public TextTokenizer Tokenizer { get; }
 
-    /// <summary>Training documents, the held-out ones not yet taken out.</summary>
-    public ICorpus Train { get; }
+    /// <summary>Training documents of each source, the held-out ones not yet taken out.</summary>
+    public IReadOnlyList<ICorpus> Train { get; }
 
     /// <summary>Validation documents; null when a share of the training documents is held out.</summary>
     public ICorpus? Validation { get; }
@@ -85,13 +85,13 @@ public sealed class RecipePlan : IDisposable
 
             // Of a source that is not there this has been said.
             var tokenizer = recipe.Model.Source is { } missing && !Directory.Exists(missing) ? null : problems.Try(tokenizerKey, () => TokenizerFolder.Open(tokenizerFolder));
-            var train = recipe.Data.Train.Count == 0 ? null : problems.Try("data.train", () => CorpusReader.Open(recipe.Data.Train, recipe.Data.Format, recipe.Data.Field));
+            var train = recipe.Data.Train.Select(source => problems.Try(recipe.Data.Train.Count > 1 ? "data.sources" : "data.train", () => CorpusReader.OpenAll([source.Text]))).ToList();
             var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try("data.validation", () => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
             CheckTogether(recipe, config, tokenizer, problems);
             var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
             shape?.CheckCard(isHere: imagined is null, problems);
             problems.ThrowIfAny();
-            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, train!, validation);
+            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, [.. train.OfType<ICorpus>()], validation);
         }
         catch
         {

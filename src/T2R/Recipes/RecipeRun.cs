@@ -66,6 +66,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     {
         var (run, text) = Begin(exports: true);
         using var held = run;
+        using var ids = text;
         var measure = new RunMeasure(plan, text, watch, cancellation);
         var rows = ImmutableArray.CreateBuilder<ReportRow>();
 
@@ -92,6 +93,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     {
         var (run, text) = Begin(exports: false);
         using var held = run;
+        using var ids = text;
         Convert();
         using var teacher = plan.NeedsTeacher ? LoadTeacher() : null;
         using var model = LoadStart();
@@ -107,7 +109,7 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
             var record = RunRecord.Of(plan);
             RunOutlook.Refuse(plan, folder, record, exports);
             DiskPlan.Of(plan, folder, exports).Check(plan.Recipe.Training.KeepLast);
-            var text = RunText.Prepare(plan, folder, watch.Progress, cancellation);
+            var text = RunText.Prepare(plan, folder, watch, cancellation);
             AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
             record.Save(folder);
             return (run, text);

@@ -8,26 +8,69 @@ namespace T2R.Recipes;
 /// <summary>A recipe's text as ids, kept in the run's folder so that going on does not tokenize again.</summary>
 /// <param name="Train">To learn from.</param>
 /// <param name="HeldOut">To measure on.</param>
-internal sealed record RunText(TokenStream Train, TokenStream HeldOut)
+internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDisposable
 {
-    /// <summary>Reads the ids that the folder has, or makes them.</summary>
+    /// <summary>Opens the ids that the folder has, or makes them.</summary>
     /// <exception cref="UserErrorException">The folder's run began on another text, whose ids are as they were; or a source file is damaged.</exception>
-    public static RunText Prepare(RecipePlan plan, string folder, IProgress<StageProgress>? progress, CancellationToken cancellation)
+    public static RunText Prepare(RecipePlan plan, string folder, RunWatch watch, CancellationToken cancellation)
     {
-        var split = plan.Validation is { } validation ? new HeldOutSplit(plan.Train, validation) : HeldOutSplit.Of(plan.Train, plan.Recipe.Data.HeldOut);
+        var data = plan.Recipe.Data;
         string tokenizerHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerFolder.FileIn(plan.TokenizerFolderPath))));
-        var began = RunCheckpoint.NewestState(folder)?.Corpus;
-        return new RunText(Ids(split.Train, "train.ids", RefuseAnother), Ids(split.Validation, "held-out.ids"));
-
-        TokenStream Ids(ICorpus corpus, string name, Action<TokenStream>? accept = null) => TokenCache.LoadOrBuild(
-            Path.Combine(folder, "tokens", name), corpus, plan.Tokenizer, tokenizerHash, plan.Tokenizer.BeginningOfSentenceId!.Value, accept, progress, cancellation: cancellation);
-
-        void RefuseAnother(TokenStream built)
+        string[] paths = [.. plan.Train.Select((_, i) => At(plan.Train.Count > 1 ? $"train-{i + 1}.ids" : "train.ids")), At("held-out.ids")];
+        var opened = new List<TokenStream>();
+        try
         {
-            if (began is not null && OptionChanges.OfText(began, CorpusMark.Of(built), folder) is { } change)
+            foreach (var corpus in plan.Train)
             {
+                Open(plan.Validation is null ? HeldOutSplit.Of(corpus, data.HeldOut).Train : corpus, data.DamagedLimit, Warn);
+            }
+
+            if (plan.Validation is { } validation)
+            {
+                Open(validation, data.DamagedLimit, Warn);
+            }
+            else
+            {
+                // Meets what is damaged in all sources, which has been told of.
+                Open(HeldOutSplit.Of(All(plan), data.HeldOut).Validation, data.DamagedLimit * plan.Train.Count, null);
+            }
+
+            var text = new RunText(new TokenMixture([.. data.Train.Select((source, i) => (opened[i], source.Weight))]), opened[^1]);
+            if (RunCheckpoint.NewestState(folder)?.Corpus is { } began && OptionChanges.OfText(began, CorpusMark.Of(text.Train), folder) is { } change)
+            {
+                Array.ForEach(paths, TokenCache.Discard);
                 throw new UserErrorException(change);
             }
+
+            Array.ForEach(paths, TokenCache.Keep);
+            return text;
         }
+        catch
+        {
+            opened.ForEach(s => s.Dispose());
+            throw;
+        }
+
+        string At(string name) => Path.Combine(folder, "tokens", name);
+
+        void Warn(string sentence) => watch.Observers?.ToList().ForEach(o => o.Warned(sentence));
+
+        void Open(ICorpus corpus, long damagedLimit, Action<string>? warn) => opened.Add(TokenCache.Open(
+            paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Tokenizer.BeginningOfSentenceId!.Value, new TokenizingOptions
+            {
+                DamagedLimit = damagedLimit,
+                Warn = warn,
+                Progress = watch.Progress,
+                Cancellation = cancellation,
+            }));
     }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        Train.Dispose();
+        HeldOut.Dispose();
+    }
+
+    private static ICorpus All(RecipePlan plan) => plan.Train is [var one] ? one : CorpusReader.OpenAll([.. plan.Recipe.Data.Train.Select(s => s.Text)]);
 }

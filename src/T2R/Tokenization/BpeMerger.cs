@@ -5,10 +5,13 @@ namespace T2R.Tokenization;
 
 /// <summary>
 /// Byte-pair encoding of one stretch of text, as SentencePiece orders it: of all neighbours that make a piece, the highest score merges first, of equal
-/// scores the leftmost. A linked list and a priority queue make it O(n log n). The arrays are kept for the next text; one object serves one thread.
+/// scores the leftmost. A linked list and a priority queue make it O(n log n); a short text is searched anew for each merge, which is quicker there. The arrays are kept
+/// for the next text; one object serves one thread.
 /// </summary>
 internal sealed class BpeMerger
 {
+    private const int ShortSymbols = 24;
+
     private readonly PriorityQueue<int, long> _queue = new();
     private readonly Dictionary<int, (int Left, int LeftLength, int Right)> _halves = [];
     private readonly List<(int Symbol, int Start, int Length)> _output = [];
@@ -17,6 +20,7 @@ internal sealed class BpeMerger
     private int[] _previous = [];
     private int[] _next = [];
     private int[] _merged = [];
+    private bool _isShort;
 
     /// <summary>Encodes one text.</summary>
     /// <param name="vocabulary">The pieces.</param>
@@ -27,19 +31,14 @@ internal sealed class BpeMerger
         _output.Clear();
         _halves.Clear();
         int count = Split(vocabulary, text);
+        _isShort = count <= ShortSymbols;
         for (int i = 0; i + 1 < count; i++)
         {
             Propose(vocabulary, i, i + 1);
         }
 
-        while (_queue.TryDequeue(out int left, out long priority))
+        for (int left = TakeBest(vocabulary, count); left >= 0; left = TakeBest(vocabulary, count))
         {
-            // Stale unless the pair that stands here now has the rank it was queued with.
-            if (_merged[left] < 0 || vocabulary.Rank(_merged[left]) != (int)(priority >> 32))
-            {
-                continue;
-            }
-
             int right = _next[left];
             _symbols[left] = _merged[left];
             _merged[left] = _merged[right] = -1;
@@ -62,6 +61,35 @@ internal sealed class BpeMerger
         }
 
         return CollectionsMarshal.AsSpan(_output);
+    }
+
+    // The left symbol of the pair that merges next, or −1.
+    private int TakeBest(BpeVocabulary vocabulary, int count)
+    {
+        if (_isShort)
+        {
+            var (best, bestRank) = (-1, int.MaxValue);
+            for (int i = count > 0 ? 0 : -1; i >= 0; i = _next[i])
+            {
+                if (_merged[i] >= 0 && vocabulary.Rank(_merged[i]) is var rank && rank < bestRank)
+                {
+                    (best, bestRank) = (i, rank);
+                }
+            }
+
+            return best;
+        }
+
+        while (_queue.TryDequeue(out int left, out long priority))
+        {
+            // Stale unless the pair that stands here now has the rank it was queued with.
+            if (_merged[left] >= 0 && vocabulary.Rank(_merged[left]) == (int)(priority >> 32))
+            {
+                return left;
+            }
+        }
+
+        return -1;
     }
 
     private int Split(BpeVocabulary vocabulary, ReadOnlySpan<char> text)
@@ -105,7 +133,11 @@ internal sealed class BpeMerger
             return;
         }
 
-        _queue.Enqueue(left, ((long)vocabulary.Rank(merged) << 32) | (uint)left);
+        if (!_isShort)
+        {
+            _queue.Enqueue(left, ((long)vocabulary.Rank(merged) << 32) | (uint)left);
+        }
+
         if (vocabulary.IsUnused(merged))
         {
             _halves[merged] = (_symbols[left], _starts[right] - _starts[left], _symbols[right]);

@@ -9,7 +9,7 @@ namespace T2R.Training;
 /// <param name="Text">The ids to train on.</param>
 /// <param name="HeldOut">The ids to evaluate on; null for no evaluations.</param>
 /// <param name="Teacher">Whom stages over mixers imitate and a distillation follows; null when neither is wanted.</param>
-public sealed record TrainingInputs(CausalLM Model, TokenStream Text, TokenStream? HeldOut = null, CausalLM? Teacher = null)
+public sealed record TrainingInputs(CausalLM Model, TokenMixture Text, TokenStream? HeldOut = null, CausalLM? Teacher = null)
 {
     /// <summary>What training these will hold.</summary>
     /// <param name="options">The options.</param>

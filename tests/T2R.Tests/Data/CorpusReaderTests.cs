@@ -110,7 +110,7 @@ public sealed class CorpusReaderTests : IDisposable
         Write("a.txt", "one");
         Write("b.jsonl.zst", Compressed(string.Concat(Enumerable.Range(0, 100_000).Select(i => $"{{\"text\":\"{i * 7919}\"}}\n"))));
         ICorpus corpus = Open("a.txt", "b.jsonl.zst");
-        long[] read = [.. corpus.Documents().Select(d => d.SourceBytesRead)];
+        long[] read = [.. corpus.Batches().Select(b => b.SourceBytesRead)];
         Assert.Equal(3 + new FileInfo(_folder["b.jsonl.zst"]).Length, corpus.SourceBytes);
         Assert.Equal(3, read[0]);
         Assert.Equal(read.Order(), read);
@@ -126,15 +126,15 @@ public sealed class CorpusReaderTests : IDisposable
         Write("c.jsonl", "{\"text\":\"two\"}");
         string[] different =
         [
-            Open("a.jsonl").Fingerprint(),
-            Open("c.jsonl").Fingerprint(),
-            CorpusReader.Open([_folder["a.jsonl"]], field: "body").Fingerprint(),
-            CorpusReader.Open([_folder["a.jsonl"]], CorpusFormat.Text).Fingerprint(),
-            Open("a.jsonl", "c.jsonl").Fingerprint(),
-            Open("c.jsonl", "a.jsonl").Fingerprint(),
+            Open("a.jsonl").Fingerprint(cancellation: TestContext.Current.CancellationToken),
+            Open("c.jsonl").Fingerprint(cancellation: TestContext.Current.CancellationToken),
+            CorpusReader.Open([_folder["a.jsonl"]], field: "body").Fingerprint(cancellation: TestContext.Current.CancellationToken),
+            CorpusReader.Open([_folder["a.jsonl"]], CorpusFormat.Text).Fingerprint(cancellation: TestContext.Current.CancellationToken),
+            Open("a.jsonl", "c.jsonl").Fingerprint(cancellation: TestContext.Current.CancellationToken),
+            Open("c.jsonl", "a.jsonl").Fingerprint(cancellation: TestContext.Current.CancellationToken),
         ];
         Assert.Equal(different.Length, different.Distinct().Count());
-        Assert.Equal(different[0], Open("copy/b.jsonl").Fingerprint());
+        Assert.Equal(different[0], Open("copy/b.jsonl").Fingerprint(cancellation: TestContext.Current.CancellationToken));
     }
 
     [Fact]

@@ -37,7 +37,7 @@ public class HeldOutSplitTests
     public void Fingerprints_of_the_parts_differ()
     {
         HeldOutSplit a = HeldOutSplit.Of(new ListCorpus(Texts), 0.1), b = HeldOutSplit.Of(new ListCorpus(Texts), 0.2);
-        Assert.Equal(4, new[] { a.Train, a.Validation, b.Train, b.Validation }.Select(p => p.Fingerprint()).Distinct().Count());
+        Assert.Equal(4, new[] { a.Train, a.Validation, b.Train, b.Validation }.Select(p => p.Fingerprint(cancellation: TestContext.Current.CancellationToken)).Distinct().Count());
     }
 
     [Theory]

@@ -118,7 +118,7 @@ public class PackedWindowsTests
     public void Document_starts_are_where_the_beginning_id_is()
     {
         using var scope = NewDisposeScope();
-        TokenStream stream = TokenStream.Build(new ListCorpus("abcd", "e", "fghijk"), new CharTokenizer(), Begin, cancellation: TestContext.Current.CancellationToken);
+        TokenStream stream = TokenStream.Build(new ListCorpus("abcd", "e", "fghijk"), new CharTokenizer(), Begin, new TokenizingOptions { Cancellation = TestContext.Current.CancellationToken });
         Batch batch = Assert.Single(new PackedWindows(stream, 7, 0).Sequential(batchSize: 8));
         Assert.Equal([2, 7], batch.Ids.shape);
         Assert.Equal(ScalarType.Int64, batch.Ids.dtype);

@@ -53,7 +53,7 @@ public sealed class TokenStreamTests : IDisposable
     {
         using var source = new CancellationTokenSource();
         source.Cancel();
-        Assert.ThrowsAny<OperationCanceledException>(() => TokenStream.Build(new ListCorpus("a"), new CharTokenizer(), Begin, cancellation: source.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() => TokenStream.Build(new ListCorpus("a"), new CharTokenizer(), Begin, new TokenizingOptions { Cancellation = source.Token }));
     }
 
     [Fact]
@@ -87,7 +87,7 @@ public sealed class TokenStreamTests : IDisposable
     }
 
     private static TokenStream Build(ICorpus corpus, Tokenizer tokenizer, IProgress<StageProgress>? progress = null, int? threads = null) =>
-        TokenStream.Build(corpus, tokenizer, Begin, progress, threads, TestContext.Current.CancellationToken);
+        TokenStream.Build(corpus, tokenizer, Begin, new TokenizingOptions { Progress = progress, Threads = threads, Cancellation = TestContext.Current.CancellationToken });
 
     private static int[] Ids(TokenStream stream)
     {

@@ -100,6 +100,19 @@ public class RecipeMistakeTests
     }
 
     [Theory]
+    [InlineData("data.sources=[{paths: [a]}]", "data.train and data.sources exclude each other")]
+    [InlineData("data={held_out: 0.1, window_length: 8}", "data.train is missing; expected a list of files, folders or globs, or data.sources")]
+    [InlineData("data={sources: [{weight: 1}], held_out: 0.1, window_length: 8}", "data.sources[0].paths is missing")]
+    [InlineData("data={sources: [{paths: a}, {paths: b, weight: 0}], held_out: 0.1, window_length: 8}", "data.sources[1].weight is '0', expected a number from 1E-06")]
+    [InlineData("data={sources: [{paths: a, wieght: 2}], held_out: 0.1, window_length: 8}", "unknown key data.sources[0].wieght; did you mean data.sources[0].weight?")]
+    [InlineData("data.damaged_limit=-1", "data.damaged_limit is '-1', expected a whole number from 0")]
+    public void A_mistake_in_the_text_is_named(string assignment, string expected)
+    {
+        using var file = new RecipeFile(RecipeFile.Minimal);
+        Assert.Contains(expected, Assert.Single(file.Problems(assignment)));
+    }
+
+    [Theory]
     [InlineData("", "recipe.yaml: the file is empty")]
     [InlineData("# nothing\n", "recipe.yaml: the file is empty")]
     [InlineData("- a\n- b\n", "recipe.yaml:1: expected a mapping (key: value lines) at the top, found a list.")]

@@ -103,6 +103,40 @@ public class RecipeRunTests
         Assert.Equal(ExportedWeights(world, "straight"), ExportedWeights(world, "stopped"));
     }
 
+    [Fact]
+    public void Sources_are_mixed_and_a_stopped_run_goes_on_with_the_same_windows()
+    {
+        using var world = new TinyWorld();
+        string[] lines = File.ReadAllLines(world["text.jsonl"]);
+        File.WriteAllLines(world["even.jsonl"], lines.Where((_, i) => i % 2 == 0));
+        File.WriteAllLines(world["odd.jsonl"], lines.Where((_, i) => i % 2 == 1).Select(l => l.Replace("\"text\"", "\"body\"", StringComparison.Ordinal)));
+        string sources = $"[{{paths: [{world["even.jsonl"]}], weight: 3}}, {{paths: [{world["odd.jsonl"]}], field: body}}]";
+        string[] mixed = ["data.train=null", $"data.sources={sources}"];
+        world.Run("straight", cancellation: Cancellation, overrides: mixed);
+        Assert.Equal(["held-out.ids", "train-1.ids", "train-2.ids"], Directory.GetFiles(world["straight/tokens"]).Select(f => Path.GetFileName(f)).Order());
+        using (var stop = new CancellationTokenSource())
+        {
+            Assert.Throws<OperationCanceledException>(() => world.Run("stopped", new RunWatch(Observers: [new Recorder(_ => stop.Cancel())]), stop.Token, mixed));
+        }
+
+        string[] other = ["data.train=null", $"data.sources={sources.Replace("weight: 3", "weight: 4", StringComparison.Ordinal)}"];
+        Assert.Contains("began on a text of", Assert.Throws<UserErrorException>(() => world.Run("stopped", cancellation: Cancellation, overrides: other)).Message);
+        world.Run("stopped", cancellation: Cancellation, overrides: mixed);
+        Assert.Equal(ExportedWeights(world, "straight"), ExportedWeights(world, "stopped"));
+    }
+
+    [Fact]
+    public void Damaged_lines_are_an_error_until_the_recipe_lets_them_be_passed_over()
+    {
+        using var world = new TinyWorld();
+        File.AppendAllText(world["text.jsonl"], "{\"text\": 5}\n");
+        string[] brief = ["training.steps=1"];
+        Assert.Contains("text.jsonl, line 61", Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation, overrides: brief)).Message);
+        var recorder = new Recorder();
+        world.Run("run", new RunWatch(Observers: [recorder]), Cancellation, [.. brief, "data.damaged_limit=1"]);
+        Assert.Contains("text.jsonl, line 61", Assert.Single(recorder.Warnings, w => w.Contains("Damaged")));
+    }
+
     [Theory]
     [InlineData("conversion.slots=8", "or with other settings")]
     [InlineData("conversion=null", "or with other settings")]

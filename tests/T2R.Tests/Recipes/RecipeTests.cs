@@ -71,15 +71,15 @@ public class RecipeTests
         var recipe = file.Load("data.train=[there, '!there/not', ~/text, /abs, 'nuget:P/1/*.xml']");
         string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         Assert.Equal(Path.Combine(file.Folder, "teacher"), recipe.Model.Source);
-        Assert.Equal(["there", "!there/not", Path.Combine(home, "text"), "/abs", "nuget:P/1/*.xml"], recipe.Data.Train);
-        Assert.Equal([Path.Combine(file.Folder, "text")], file.Load().Data.Train);
+        Assert.Equal(["there", "!there/not", Path.Combine(home, "text"), "/abs", "nuget:P/1/*.xml"], recipe.Data.Train.Single().Text.Paths);
+        Assert.Equal([Path.Combine(file.Folder, "text")], file.Load().Data.Train.Single().Text.Paths);
         Assert.Equal(Path.Combine(home, "m"), file.Load("model.source=~/m").Model.Source);
         Assert.Equal([Path.Combine(file.Folder, "text"), "more"], Load("data.train.1=more"));
 
         string[] Load(string assignment)
         {
             using var two = new RecipeFile(RecipeFile.Minimal.Replace("[text]", "[text, other]", StringComparison.Ordinal));
-            return [.. two.Load(assignment).Data.Train.Select(p => p.Replace(two.Folder, file.Folder, StringComparison.Ordinal))];
+            return [.. two.Load(assignment).Data.Train.Single().Text.Paths.Select(p => p.Replace(two.Folder, file.Folder, StringComparison.Ordinal))];
         }
     }
 

@@ -63,7 +63,7 @@ public class ShippedRecipeTests
             $"data.train=[{SharedData.Path("text/prose-train.jsonl.zst")}]",
             $"data.validation=[{SharedData.Path("text/prose-valid.jsonl.zst")}]");
         using var plan = RecipePlan.Of(recipe);
-        var stream = TokenStream.Build(plan.Validation!, plan.Tokenizer, plan.Tokenizer.BeginningOfSentenceId!.Value, cancellation: TestContext.Current.CancellationToken);
+        var stream = TokenStream.Build(plan.Validation!, plan.Tokenizer, plan.Tokenizer.BeginningOfSentenceId!.Value, new TokenizingOptions { Cancellation = TestContext.Current.CancellationToken });
         Assert.Equal(reference.Count, stream.Count);
         int differing = Enumerable.Range(0, recipe.Training.EvaluationWindows * recipe.Training.WindowLength).Count(i => reference[i] != stream[i]);
         Assert.Equal(0, differing);
