@@ -82,7 +82,10 @@ public sealed class StagedFolder : IDisposable
         _committed = true;
         if (Flushes)
         {
-            Posix.Sync(System.IO.Path.GetDirectoryName(Target)!);
+            // The name lies in the parent, and those of the parents that were made lie in theirs.
+            string parent = System.IO.Path.GetDirectoryName(Target)!;
+            string[] named = [parent, .. _createdParents.Select(p => System.IO.Path.GetDirectoryName(p)!)];
+            Array.ForEach([.. named.Distinct()], Posix.Sync);
         }
     }
 
