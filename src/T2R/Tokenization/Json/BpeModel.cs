@@ -78,13 +78,10 @@ internal sealed class BpeModel
         return model;
     }
 
-    /// <summary>The name of a byte's token, for <see cref="ByteFallback"/>.</summary>
-    public static string ByteName(int value) => $"<0x{value:X2}>";
-
     // What has no token would be lost.
     private void CheckBytes(JsonPart part, bool byteLevel)
     {
-        int named = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(ByteName(b)));
+        int named = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(BytePiece.Spell((byte)b)));
         int spelled = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(ByteAlphabet.Character(b).ToString()));
         if (ByteFallback && named > 0)
         {

@@ -27,7 +27,7 @@ internal sealed class RankedBpe
         (_model, _byteLevel) = (model, byteLevel);
         if (byteLevel || model.ByteFallback)
         {
-            _bytes = [.. Enumerable.Range(0, 256).Select(b => model.Vocabulary.GetValueOrDefault(byteLevel ? ByteAlphabet.Character(b).ToString() : BpeModel.ByteName(b), -1))];
+            _bytes = [.. Enumerable.Range(0, 256).Select(b => model.Vocabulary.GetValueOrDefault(byteLevel ? ByteAlphabet.Character(b).ToString() : BytePiece.Spell((byte)b), -1))];
         }
 
         if (!byteLevel)
