@@ -85,15 +85,18 @@ internal sealed class WindowOptions(bool required)
 
     private static Func<TokenStream> Reader(string path, string field, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
     {
-        int begin = folder?.Config.BosTokenId ?? 0;
         if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
         {
-            TokenStream ids = TokenStream.FromFile(path, begin);
+            // The folder of ids made elsewhere may have no tokenizer.
+            TextTokenizer? own = folder is not null && TokenizerFolder.IsIn(folder.Path) ? folder.OpenTokenizer() : null;
+            TokenStream ids = TokenStream.FromFile(path, folder?.Boundaries(own).Begin ?? 0);
             return () => ids;
         }
 
         ICorpus corpus = CorpusReader.Open([path], field: field);
         TextTokenizer? tokenizer = folder?.OpenTokenizer();
+        int begin = folder is null ? 0 : folder.Boundaries(tokenizer).Begin
+            ?? throw new UserErrorException($"{folder.Path}: names no token that begins a document; name it as bos_token in tokenizer_config.json.");
         return () => TokenStream.Build(corpus, tokenizer!, begin, new TokenizingOptions { Progress = progress, Cancellation = stop });
     }
 

@@ -87,7 +87,7 @@ internal sealed record FolderReport
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = Softmax(config)?.SlidingWindow,
             Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
-            Generation = GenerationSettings.Of(folder.Path, folder.EndIds(tokenizer.Opened)),
+            Generation = GenerationSettings.Of(folder.Path, folder.Boundaries(tokenizer.Opened).Ends),
             Use = WhatItIsFor(folder, tokenizer.Opened is not null),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
@@ -127,7 +127,7 @@ internal sealed record FolderReport
         {
             TextTokenizer tokenizer = folder.OpenTokenizer();
             int pieces = tokenizer.VocabularySize, padding = folder.Config.VocabularySize - pieces;
-            return ($"{TokenizerFolder.Describe(folder.Path)}, {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", tokenizer);
+            return ($"{TokenizerFolder.Describe(folder.Path, tokenizer)}, {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", tokenizer);
         }
         catch (UserErrorException e)
         {

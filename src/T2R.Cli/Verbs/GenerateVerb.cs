@@ -73,14 +73,14 @@ internal static class GenerateVerb
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
-            IReadOnlyList<int>? ends = tokenizer is null ? null : problems.Try(() => folder!.EndIds(tokenizer));
+            BoundaryIds? boundaries = tokenizer is null ? null : ModelOptions.Boundaries(folder!, tokenizer, problems);
             string? fingerprint = folder?.Fingerprint();
             problems.Try(() => CheckStates(folder?.Config, parsed.GetValue(loadState), parsed.GetValue(saveState)));
             SequenceState? from = folder is { Config.IsRecurrent: true } && parsed.GetValue(loadState) is { } load ? problems.Try(() => StateFile.Read(load, folder.Config, fingerprint!)) : null;
             problems.ThrowIfAny();
-            int[] ids = from is null ? tokenizer!.EncodePrompt(text!, folder!.Config.BosTokenId) : [.. tokenizer!.EncodeToIds(text!)];
+            int[] ids = from is null ? boundaries!.EncodePrompt(tokenizer!, text!) : [.. tokenizer!.EncodeToIds(text!)];
             using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
-            using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint, new EngineOptions { EndIds = ends! });
+            using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint, new EngineOptions { EndIds = boundaries!.Ends });
             request = request with { Prompt = ids, From = from };
             GenerationResult result = Run(engine, request, stop);
             if (result.State is { } state)

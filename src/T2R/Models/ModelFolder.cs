@@ -1,4 +1,3 @@
-using System.Text.Json;
 using T2R.Checkpoints;
 using T2R.Interop;
 using T2R.Ops.Quantized;
@@ -10,8 +9,6 @@ namespace T2R.Models;
 /// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
 public sealed class ModelFolder : IDisposable
 {
-    private static readonly string[] EndFiles = ["config.json", "generation_config.json"];
-
     private readonly CheckpointFolder _checkpoint;
     private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
 
@@ -96,14 +93,10 @@ public sealed class ModelFolder : IDisposable
                 $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
     }
 
-    /// <summary>The ids that end a text: those that config.json and generation_config.json name as <c>eos_token_id</c>, and the tokenizer's own.</summary>
+    /// <summary>The ids that begin and end a text.</summary>
     /// <param name="tokenizer">The folder's (<see cref="OpenTokenizer"/>); null if there is none.</param>
-    /// <exception cref="UserErrorException">generation_config.json is damaged.</exception>
-    public IReadOnlyList<int> EndIds(TextTokenizer? tokenizer)
-    {
-        IEnumerable<int> named = EndFiles.Select(name => System.IO.Path.Combine(Path, name)).Where(File.Exists).SelectMany(file => EndIdsIn(InputFile.ReadJson(file)));
-        return [.. named.Concat([Config.EosTokenId, tokenizer?.EndOfSentenceId ?? Config.EosTokenId]).Distinct()];
-    }
+    /// <exception cref="UserErrorException">generation_config.json is damaged, or the id that begins a text is none of the model's.</exception>
+    public BoundaryIds Boundaries(TextTokenizer? tokenizer) => BoundaryIds.Of(Config, tokenizer, Path);
 
     /// <summary>Reads a weight as it is stored, into a CPU tensor of its own, owned by the current dispose scope.</summary>
     /// <param name="spec">Which weight.</param>
@@ -170,12 +163,6 @@ public sealed class ModelFolder : IDisposable
             return toCard ? empty(spec.Shape.AsSpan(), held, device) : TensorMemory.ToBeFilled(spec.Shape.AsSpan(), held);
         }
     }
-
-    // A number, or several.
-    private static IEnumerable<int> EndIdsIn(JsonElement json) =>
-        json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("eos_token_id", out JsonElement ids) ? []
-        : (ids.ValueKind == JsonValueKind.Array ? ids.EnumerateArray().ToArray() : [ids])
-            .Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int value) ? value : -1).Where(id => id >= 0);
 
     private bool IsQuantized(WeightSpec spec) => Config.Quantization is not null && spec.IsProjection;
 

@@ -56,6 +56,10 @@ public sealed class RecipePlan : IDisposable
     /// <summary>Type of the exported weights.</summary>
     public ScalarType ExportDtype => Recipe.ExportDtype ?? Source?.Dtype ?? Dtype;
 
+    /// <summary>The ids that begin and end a text.</summary>
+    /// <exception cref="UserErrorException">The source's generation_config.json is damaged.</exception>
+    public BoundaryIds Boundaries => BoundaryIds.Of(Config, Tokenizer, Source?.Path);
+
     /// <summary>Whether the teacher is needed in memory while training.</summary>
     public bool NeedsTeacher => Shape.Teacher is not null;
 
@@ -87,6 +91,11 @@ public sealed class RecipePlan : IDisposable
             var tokenizer = recipe.Model.Source is { } missing && !Directory.Exists(missing) ? null : problems.Try(tokenizerKey, () => TokenizerFolder.Open(tokenizerFolder));
             var train = recipe.Data.Train.Select(source => problems.Try(recipe.Data.Train.Count > 1 ? "data.sources" : "data.train", () => CorpusReader.OpenAll([source.Text]))).ToList();
             var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try("data.validation", () => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
+            if (config is not null && source is null && tokenizer is { BeginningOfSentenceId: { } begin })
+            {
+                config = config with { BosTokenId = begin, EosTokenIds = tokenizer.EndOfSentenceId is { } end ? [end] : config.EosTokenIds };
+            }
+
             CheckTogether(recipe, config, tokenizer, problems);
             var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
             shape?.CheckCard(isHere: imagined is null, problems);

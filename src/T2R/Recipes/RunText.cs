@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using T2R.Data;
 using T2R.Tokenization;
 using T2R.Training;
@@ -15,7 +14,7 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
     public static RunText Prepare(RecipePlan plan, string folder, RunWatch watch, CancellationToken cancellation)
     {
         var data = plan.Recipe.Data;
-        string tokenizerHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerFolder.FileIn(plan.TokenizerFolderPath))));
+        string tokenizerHash = TokenizerFolder.HashOf(plan.TokenizerFolderPath);
         string[] paths = [.. plan.Train.Select((_, i) => At(plan.Train.Count > 1 ? $"train-{i + 1}.ids" : "train.ids")), At("held-out.ids")];
         var opened = new List<TokenStream>();
         try
@@ -56,7 +55,7 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
         void Warn(string sentence) => watch.Observers?.ToList().ForEach(o => o.Warned(sentence));
 
         void Open(ICorpus corpus, long damagedLimit, Action<string>? warn) => opened.Add(TokenCache.Open(
-            paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Tokenizer.BeginningOfSentenceId!.Value, new TokenizingOptions
+            paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Boundaries.Begin!.Value, new TokenizingOptions
             {
                 DamagedLimit = damagedLimit,
                 Warn = warn,

@@ -16,7 +16,8 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
     /// <summary>Makes a tokenizer of a model.</summary>
     /// <param name="model">The model; already checked.</param>
-    public SentencePieceTokenizer(SentencePieceModel model)
+    /// <param name="beginsPrompts">Whether a prompt begins with <see cref="BeginningOfSentenceId"/>; a file named <c>tokenizer.model</c> does not say so itself.</param>
+    public SentencePieceTokenizer(SentencePieceModel model, bool beginsPrompts = true)
     {
         Model = model;
         var vocabulary = new BpeVocabulary(model);
@@ -28,6 +29,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
             .ToDictionary(id => model.Pieces[id].Text, StringComparer.Ordinal);
         _controls = new TokenFinder(ControlTokens);
         BeginningOfSentenceId = ControlId(model.Trainer.BeginningOfSentencePiece);
+        PromptBeginId = beginsPrompts ? BeginningOfSentenceId : null;
         EndOfSentenceId = ControlId(model.Trainer.EndOfSentencePiece);
         PadId = ControlId(model.Trainer.PadPiece);
     }
@@ -43,6 +45,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override int? BeginningOfSentenceId { get; }
+
+    /// <inheritdoc/>
+    public override int? PromptBeginId { get; }
 
     /// <inheritdoc/>
     public override int? EndOfSentenceId { get; }
@@ -145,15 +150,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         string normalized = Normalize(textSpan, settings);
-        List<EncodedToken> tokens = _encoder.Tokens(normalized, Model.Pieces);
-        int consumed = normalized.Length;
-        if (tokens.Count > settings.MaxTokenCount)
-        {
-            tokens.RemoveRange(settings.MaxTokenCount, tokens.Count - settings.MaxTokenCount);
-            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
-        }
-
-        return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = consumed };
+        return Cut(_encoder.Tokens(normalized, Model.Pieces), settings.MaxTokenCount, normalized);
     }
 
     private string Normalize(ReadOnlySpan<char> text, EncodeSettings settings)

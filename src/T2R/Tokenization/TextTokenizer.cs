@@ -15,6 +15,9 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The id put before a document, null when there is none.</summary>
     public abstract int? BeginningOfSentenceId { get; }
 
+    /// <summary>The id put before a prompt: what the tokenizer's files say is added, which for some, as GPT-2's and SmolLM's, is nothing (null).</summary>
+    public abstract int? PromptBeginId { get; }
+
     /// <summary>The id put behind a document, null when there is none.</summary>
     public abstract int? EndOfSentenceId { get; }
 
@@ -96,21 +99,27 @@ public abstract class TextTokenizer : Tokenizer
         return OperationStatus.Done;
     }
 
-    /// <summary>The ids of a text that begins: the beginning's id comes first, and only once if the text spells it too.</summary>
-    /// <param name="text">Any UTF-16.</param>
-    /// <param name="beginId">The id that begins a text.</param>
-    public int[] EncodePrompt(string text, int beginId)
-    {
-        List<int> ids = [beginId];
-        AppendIds(text, ids);
-        return [.. ids[ids.Count > 1 && ids[1] == beginId ? 1.. : ..]];
-    }
-
     /// <summary>An id that the vocabulary has.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It has not.</exception>
     internal int Checked(int id) => (uint)id < (uint)VocabularySize
         ? id
         : throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has {VocabularySize} pieces; there is no id {id}.");
+
+    /// <summary>Keeps no more tokens than are wanted.</summary>
+    /// <param name="tokens">The normalized text's.</param>
+    /// <param name="most">How many are wanted.</param>
+    /// <param name="normalized">The normalized text.</param>
+    private protected static EncodeResults<EncodedToken> Cut(List<EncodedToken> tokens, int most, string normalized)
+    {
+        int consumed = normalized.Length;
+        if (tokens.Count > most)
+        {
+            tokens.RemoveRange(most, tokens.Count - most);
+            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
+        }
+
+        return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = consumed };
+    }
 
     private static bool TryWrite(string text, Span<char> destination, ref int written)
     {

@@ -24,7 +24,7 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         (tiny.Config["bos_token_id"], tiny.Config["eos_token_id"]) = (Begin, Begin + 1);
         tiny.Save(_model);
         TinyJson.Bytes().Add("<s>").Add("</s>").Add("<|eot|>").Save(Path.Combine(_model, "tokenizer.json"));
-        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"bos_token": "<s>", "eos_token": "<|eot|>", "chat_template": "{{ messages[0].content }}"}""");
+        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"add_bos_token": true, "bos_token": "<s>", "eos_token": "<|eot|>", "chat_template": "{{ messages[0].content }}"}""");
     }
 
     public void Dispose() => _folder.Dispose();
@@ -47,6 +47,20 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         Assert.Equal((0, ""), (code, error));
         Assert.NotEmpty(text);
         Assert.Equal((0, text, ""), await T2rProcess.Run(["generate", _model, "--prompt", "<s>the", .. options]));
+    }
+
+    // As GPT-2's and SmolLM's: neither post-processor nor add_bos_token.
+    [Fact]
+    public async Task Nothing_is_put_before_a_prompt_where_the_tokenizer_puts_nothing()
+    {
+        string config = Path.Combine(_model, "tokenizer_config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"add_bos_token\": true, ", "", StringComparison.Ordinal));
+        string[] options = ["--max-new-tokens", "30", "--ignore-eos", "--seed", "3"];
+        var (code, bare, error) = await T2rProcess.Run(["generate", _model, "--prompt", "the", .. options]);
+        Assert.Equal((0, ""), (code, error));
+        var (_, begun, _) = await T2rProcess.Run(["generate", _model, "--prompt", "<s>the", .. options]);
+        Assert.NotEqual(begun, bare);
+        Assert.Equal(0, (await T2rProcess.Run(["generate", _model, "--prompt", "", .. options])).Item1);
     }
 
     [Fact]
@@ -85,8 +99,8 @@ public sealed class JsonTokenizerFolderTests : IDisposable
     {
         File.WriteAllText(Path.Combine(_model, "generation_config.json"), """{"eos_token_id": [7, 282]}""");
         using ModelFolder folder = ModelFolder.Open(_model);
-        Assert.Equal([Begin + 1, 7, EndOfTurn], folder.EndIds(folder.OpenTokenizer()));
+        Assert.Equal([Begin + 1, 7, EndOfTurn], folder.Boundaries(folder.OpenTokenizer()).Ends);
         File.WriteAllText(Path.Combine(_model, "generation_config.json"), "{");
-        Assert.Contains("generation_config.json", Assert.Throws<UserErrorException>(() => folder.EndIds(folder.OpenTokenizer())).Message);
+        Assert.Contains("generation_config.json", Assert.Throws<UserErrorException>(() => folder.Boundaries(folder.OpenTokenizer())).Message);
     }
 }

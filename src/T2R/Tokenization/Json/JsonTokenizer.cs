@@ -49,6 +49,9 @@ public sealed class JsonTokenizer : TextTokenizer
     public override int? BeginningOfSentenceId => _specials.Beginning;
 
     /// <inheritdoc/>
+    public override int? PromptBeginId => _specials.PromptBeginning;
+
+    /// <inheritdoc/>
     public override int? EndOfSentenceId => _specials.End;
 
     /// <inheritdoc/>
@@ -141,14 +144,7 @@ public sealed class JsonTokenizer : TextTokenizer
             normalized.Append(part.Text ?? _tokens[part.Id].Name);
         }
 
-        int consumed = normalized.Length;
-        if (tokens.Count > settings.MaxTokenCount)
-        {
-            tokens.RemoveRange(settings.MaxTokenCount, tokens.Count - settings.MaxTokenCount);
-            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
-        }
-
-        return new() { Tokens = tokens, NormalizedText = normalized.ToString(), CharsConsumed = consumed };
+        return Cut(tokens, settings.MaxTokenCount, normalized.ToString());
     }
 
     private void AppendIds(IReadOnlyList<TextPart> parts, List<int> ids)

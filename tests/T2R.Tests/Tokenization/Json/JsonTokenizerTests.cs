@@ -1,4 +1,5 @@
 using CsCheck;
+using T2R.Models;
 using T2R.Tokenization;
 using T2R.Tokenization.Json;
 using Xunit;
@@ -80,9 +81,21 @@ public sealed class JsonTokenizerTests
     public void The_beginning_is_not_doubled()
     {
         int begin = Bytes.ControlTokens["<s>"];
-        Assert.Equal([begin, 'a'], Bytes.EncodePrompt("a", begin));
-        Assert.Equal([begin, 'a'], Bytes.EncodePrompt("<s>a", begin));
-        Assert.Equal([begin], Bytes.EncodePrompt("", begin));
+        var boundaries = new BoundaryIds(begin, begin, [], []);
+        Assert.Equal([begin, 'a'], boundaries.EncodePrompt(Bytes, "a"));
+        Assert.Equal([begin, 'a'], boundaries.EncodePrompt(Bytes, "<s>a"));
+        Assert.Equal([begin], boundaries.EncodePrompt(Bytes, ""));
+    }
+
+    [Fact]
+    public void Nothing_is_put_before_a_prompt_unless_it_is_empty_where_the_tokenizer_puts_nothing()
+    {
+        int begin = Bytes.ControlTokens["<s>"];
+        var boundaries = new BoundaryIds(begin, null, [], []);
+        Assert.Equal(['a'], boundaries.EncodePrompt(Bytes, "a"));
+        Assert.Equal([begin, begin, 'a'], boundaries.EncodePrompt(Bytes, "<s><s>a"));
+        Assert.Equal([begin], boundaries.EncodePrompt(Bytes, ""));
+        Assert.Empty((boundaries with { Begin = null }).EncodePrompt(Bytes, ""));
     }
 
     [Theory]
