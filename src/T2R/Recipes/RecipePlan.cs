@@ -12,9 +12,9 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, IReadOnlyList<ICorpus> train, ICorpus? validation)
+        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, BoundaryIds boundaries, IReadOnlyList<ICorpus> train, ICorpus? validation)
     {
-        (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, train, validation);
+        (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Boundaries, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, boundaries, train, validation);
     }
 
     /// <summary>The recipe.</summary>
@@ -38,6 +38,9 @@ public sealed class RecipePlan : IDisposable
     /// <summary>The tokenizer.</summary>
     public TextTokenizer Tokenizer { get; }
 
+    /// <summary>The ids that begin and end a text; one stands before each document.</summary>
+    public BoundaryIds Boundaries { get; }
+
     /// <summary>Training documents of each source, the held-out ones not yet taken out.</summary>
     public IReadOnlyList<ICorpus> Train { get; }
 
@@ -56,15 +59,11 @@ public sealed class RecipePlan : IDisposable
     /// <summary>Type of the exported weights.</summary>
     public ScalarType ExportDtype => Recipe.ExportDtype ?? Source?.Dtype ?? Dtype;
 
-    /// <summary>The ids that begin and end a text.</summary>
-    /// <exception cref="UserErrorException">The source's generation_config.json is damaged.</exception>
-    public BoundaryIds Boundaries => BoundaryIds.Of(Config, Tokenizer, Source?.Path);
-
     /// <summary>Whether the teacher is needed in memory while training.</summary>
     public bool NeedsTeacher => Shape.Teacher is not null;
 
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
-    public IReadOnlyList<string> Warnings => [.. Conversion?.Warnings ?? Source?.Warnings ?? [], .. SettingsWithoutEffect()];
+    public IReadOnlyList<string> Warnings => [.. Conversion?.Warnings ?? Source?.Warnings ?? [], .. Boundaries.Warnings, .. SettingsWithoutEffect()];
 
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null), .. Card is null ? [] : MissingKernels.OfShape(Config, Dtype)];
@@ -97,10 +96,11 @@ public sealed class RecipePlan : IDisposable
             }
 
             CheckTogether(recipe, config, tokenizer, problems);
+            var boundaries = config is null || tokenizer is null ? null : problems.Try(() => BoundaryIds.Of(config, tokenizer, source?.Path));
             var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
             shape?.CheckCard(isHere: imagined is null, problems);
             problems.ThrowIfAny();
-            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, [.. train.OfType<ICorpus>()], validation);
+            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, boundaries!, [.. train.OfType<ICorpus>()], validation);
         }
         catch
         {

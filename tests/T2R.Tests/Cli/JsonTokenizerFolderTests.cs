@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using T2R.Models;
 using T2R.Tests.Checkpoints;
 using T2R.Tests.Models;
@@ -91,6 +92,21 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         Assert.True(code == 0, error);
         Assert.All([.. files, "chat_template.jinja"], f => Assert.Equal(File.ReadAllText(Path.Combine(_folder["softmax"], f)), File.ReadAllText(Path.Combine(_folder["out"], f))));
         Assert.IsType<JsonTokenizer>(TokenizerFolder.Open(_folder["out"]));
+    }
+
+    [Fact]
+    public async Task All_end_ids_of_a_folder_without_generation_config_are_those_of_what_it_is_converted_to()
+    {
+        var softmax = new TinyModel(new TinyShape { Vocabulary = Vocabulary });
+        softmax.Config["eos_token_id"] = new JsonArray(Begin + 1, EndOfTurn);
+        softmax.Save(_folder["softmax"]);
+        var (code, _, error) = await T2rProcess.Run(["convert", _folder["softmax"], "--out", _folder["out"]]);
+        Assert.True(code == 0, error);
+        foreach (string file in new[] { "config.json", "generation_config.json" })
+        {
+            using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder["out"], file)));
+            Assert.Equal([Begin + 1, EndOfTurn], json.RootElement.GetProperty("eos_token_id").EnumerateArray().Select(i => i.GetInt32()));
+        }
     }
 
     // An instruct model ends an answer with another token than a document.
