@@ -11,7 +11,7 @@ internal sealed class TokenNames(TextTokenizer tokenizer)
     // JSON has no infinity.
     private const double Least = -9999;
 
-    /// <summary>The text of a token; a control token's own name; <c>bytes:\x0a</c> for bytes that may be no characters.</summary>
+    /// <summary>The text of a token; a special token's own name; <c>bytes:\x0a</c> for bytes that may be no characters.</summary>
     public string this[int id]
     {
         get

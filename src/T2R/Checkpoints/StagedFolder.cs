@@ -53,6 +53,9 @@ public sealed class StagedFolder : IDisposable
     /// <summary>Whether <see cref="Commit"/> waits for the disk.</summary>
     internal bool Flushes { get; }
 
+    /// <summary>Where names are new: the target's in its parent, and those of parents that were made in theirs.</summary>
+    internal IEnumerable<string> FoldersWithNewNames => new[] { Target }.Concat(_createdParents).Select(made => System.IO.Path.GetDirectoryName(made)!);
+
     /// <summary>Checks that the disk has room, before anything is written.</summary>
     /// <param name="bytes">Bytes that are going to be written.</param>
     /// <exception cref="IOException">It has not; the message says how much is needed and how much is free.</exception>
@@ -82,10 +85,7 @@ public sealed class StagedFolder : IDisposable
         _committed = true;
         if (Flushes)
         {
-            // The name lies in the parent, and those of the parents that were made lie in theirs.
-            string parent = System.IO.Path.GetDirectoryName(Target)!;
-            string[] named = [parent, .. _createdParents.Select(p => System.IO.Path.GetDirectoryName(p)!)];
-            Array.ForEach([.. named.Distinct()], Posix.Sync);
+            Array.ForEach([.. FoldersWithNewNames], Posix.Sync);
         }
     }
 

@@ -24,15 +24,15 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The id that fills up batches, null when there is none.</summary>
     public abstract int? PadId { get; }
 
-    /// <summary>The control tokens, by what they are called: those that decoding skips.</summary>
+    /// <summary>The special tokens, by what they are called: those that decoding skips.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
-    /// <summary>Whether <see cref="AppendIds"/> finds control tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
+    /// <summary>Whether <see cref="AppendIds"/> finds special tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
     public abstract bool FindsControls { get; }
 
     /// <summary>What an id stands for.</summary>
     /// <param name="id">The id.</param>
-    /// <returns>The token; a control token without a name if the id stands for nothing.</returns>
+    /// <returns>The token; a special token without a name if the id stands for nothing.</returns>
     /// <exception cref="ArgumentOutOfRangeException">It is not from 0 to <see cref="VocabularySize"/>, exclusive.</exception>
     public abstract Token this[int id] { get; }
 
@@ -43,7 +43,7 @@ public abstract class TextTokenizer : Tokenizer
 
     /// <summary>Cuts a text into parts that are encoded apart, each normalized; joined, their ids are the text's.</summary>
     /// <param name="text">Any UTF-16; a lone surrogate counts as U+FFFD.</param>
-    /// <param name="controls">Whether control tokens that the text spells are found; else they are text like any other.</param>
+    /// <param name="controls">Whether special tokens that the text spells are found; else they are text like any other.</param>
     /// <returns>The parts; no two texts follow each other.</returns>
     public abstract IReadOnlyList<TextPart> Split(string text, bool controls);
 
@@ -52,7 +52,7 @@ public abstract class TextTokenizer : Tokenizer
     public abstract string NormalizeNext(string text);
 
     /// <summary>Encodes a text as <see cref="Split"/> and <see cref="NormalizeNext"/> give it.</summary>
-    /// <param name="text">Normalized text; control tokens that it spells are text like any other.</param>
+    /// <param name="text">Normalized text; special tokens that it spells are text like any other.</param>
     /// <param name="ids">Receives the ids.</param>
     public abstract void AppendNormalizedIds(ReadOnlySpan<char> text, List<int> ids);
 

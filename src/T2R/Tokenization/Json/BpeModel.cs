@@ -23,7 +23,7 @@ internal sealed class BpeModel
     /// <summary>Whether a character without an id is spelled in bytes, <c>&lt;0x0A&gt;</c>.</summary>
     public bool ByteFallback { get; init; }
 
-    /// <summary>Whether a stretch that is a token is that token, whatever merges make of it.</summary>
+    /// <summary>Whether a pre-token that is a token is that token, whatever merges make of it.</summary>
     public bool IgnoresMerges { get; init; }
 
     /// <summary>Reads it.</summary>

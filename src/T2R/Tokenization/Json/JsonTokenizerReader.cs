@@ -32,9 +32,9 @@ internal static class JsonTokenizerReader
         HashSet<int> ids = [.. added.Select(t => t.Id), .. model?.Vocabulary.Values.ToArray() ?? []];
         PostProcessor around = PostProcessor.Read(file.Object("post_processor"), id => model is null || ids.Contains(id));
         problems.ThrowIfAny();
-        SpecialTokens specials = SpecialTokens.Find(Path.GetDirectoryName(path)!, around, Id, ids.Max() + 1, problems);
+        SpecialTokens special = SpecialTokens.Find(Path.GetDirectoryName(path)!, around, Id, ids.Max() + 1, problems);
         problems.ThrowIfAny();
-        return new JsonTokenizer(model!, added, normalizer, preTokenizer, decoding, specials);
+        return new JsonTokenizer(model!, added, normalizer, preTokenizer, decoding, special);
 
         int? Id(string token) => added.FirstOrDefault(t => t.Content == token)?.Id ?? (model!.Vocabulary.TryGetValue(token, out int id) ? id : null);
     }

@@ -49,7 +49,7 @@ public sealed class JsonTokenizerTests
     }
 
     [Fact]
-    public void A_stretch_that_is_a_token_is_that_token_where_merges_are_ignored()
+    public void A_pre_token_that_is_a_token_is_that_token_where_merges_are_ignored()
     {
         JsonTokenizer merging = TinyJson.Bytes("h e", "t h", "th e").Tokenizer();
         Assert.Equal("t he", Names(merging, "the"));
