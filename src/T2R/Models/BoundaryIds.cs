@@ -34,7 +34,7 @@ public sealed record BoundaryIds(int? Begin, int? PromptBegin, IReadOnlyList<int
             warnings.AddRange(begins.Where(b => b.Id != own).Select(b => $"{b}, and the tokenizer begins texts with '{tokenizer[own].Name}' (id {own}): that is taken."));
         }
 
-        if (begin >= size)
+        if (begin >= size && tokenizer is not null)
         {
             string place = begins.FirstOrDefault(b => b.Id == begin)?.ToString() ?? $"{folder ?? "the model"}: the tokenizer begins texts with id {begin}";
             throw new UserErrorException($"{place}; expected one of the model's, 0 to {size - 1}. Name the token that begins a text as bos_token in tokenizer_config.json.");

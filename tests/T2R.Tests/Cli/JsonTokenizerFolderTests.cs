@@ -82,6 +82,23 @@ public sealed class JsonTokenizerFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_tells_where_it_contradicts_itself()
+    {
+        string config = Path.Combine(_model, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace($"\"bos_token_id\":{Begin}", "\"bos_token_id\":1", StringComparison.Ordinal));
+        var (code, output, _) = await T2rProcess.Run(["inspect", _model, "--json"]);
+        Assert.Equal(0, code);
+        Assert.Contains("bos_token_id is 1, and the tokenizer begins texts with", output);
+
+        File.Delete(Path.Combine(_model, "tokenizer_config.json"));
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"bos_token_id\":1", "\"bos_token_id\":286", StringComparison.Ordinal));
+        (code, output, _) = await T2rProcess.Run(["inspect", _model, "--json"]);
+        Assert.Equal(0, code);
+        Assert.Contains("bos_token_id is 286; expected one of the model", output);
+        Assert.Equal(2, (await T2rProcess.Run(["generate", _model, "--prompt", "the"])).Item1);
+    }
+
+    [Fact]
     public async Task A_converted_folder_has_the_tokenizers_files_and_the_template()
     {
         new TinyModel(new TinyShape { Vocabulary = Vocabulary }).Save(_folder["softmax"]);
