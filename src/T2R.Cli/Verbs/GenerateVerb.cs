@@ -15,7 +15,7 @@ internal static class GenerateVerb
     public static Command Create()
     {
         var model = new ModelOptions();
-        var prompt = new Option<string?>("--prompt") { Description = "The text to continue; without one the model begins a text.", HelpName = "TEXT" };
+        var prompt = new Option<string?>("--prompt") { Description = "The text to continue, behind the token that the tokenizer puts before a text, if it does; without one the model begins a text.", HelpName = "TEXT" };
         var promptFile = new Option<string?>("--prompt-file") { Description = "A UTF-8 file that holds the prompt, taken as it is.", HelpName = "FILE" };
         var maxNewTokens = new Option<int>("--max-new-tokens") { Description = "Where the text ends at the latest.", DefaultValueFactory = _ => 256, HelpName = "N" };
         var temperature = new Option<double>("--temperature") { Description = "0 always takes the likeliest token.", DefaultValueFactory = _ => 0.8, HelpName = "X" };
