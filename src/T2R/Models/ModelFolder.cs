@@ -9,6 +9,8 @@ namespace T2R.Models;
 /// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
 public sealed class ModelFolder : IDisposable
 {
+    private const int NamedPieces = 5;
+
     private readonly CheckpointFolder _checkpoint;
     private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
 
@@ -87,10 +89,15 @@ public sealed class ModelFolder : IDisposable
     public TextTokenizer OpenTokenizer()
     {
         var tokenizer = TokenizerFolder.Open(Path);
-        return tokenizer.VocabularySize <= Config.VocabularySize
-            ? tokenizer
-            : throw new UserErrorException(
-                $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
+        int beyond = tokenizer.VocabularySize - Config.VocabularySize;
+        if (beyond <= 0)
+        {
+            return tokenizer;
+        }
+
+        string names = string.Join(", ", Enumerable.Range(Config.VocabularySize, Math.Min(beyond, NamedPieces)).Select(id => $"'{tokenizer[id].Name}' ({id})"));
+        throw new UserErrorException(
+            $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together, or tokens were added that the model has no rows for: {names}{(beyond > NamedPieces ? " and more" : "")}. Take the tokenizer's files that came with the weights, or such tokens out of them (added_tokens.json, tokenizer.json).");
     }
 
     /// <summary>The ids that begin and end a text.</summary>

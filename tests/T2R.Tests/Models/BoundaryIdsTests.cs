@@ -59,6 +59,20 @@ public sealed class BoundaryIdsTests : IDisposable
         Assert.Contains("is -1, expected a token id", Assert.Single(Find("{}", """{"eos_token_id": -1}""").Warnings));
     }
 
+    [Fact]
+    public void Added_tokens_that_the_model_has_no_rows_for_are_named()
+    {
+        var pieces = TinyModels.Of(TinyModels.Ranked(TinyModels.English));
+        var model = new TinyModel(new TinyShape { HybridLayers = [], Vocabulary = pieces.Pieces.Count });
+        model.Save(_folder["m"]);
+        pieces.Save(_folder["m/tokenizer.model"]);
+        File.WriteAllText(_folder["m/added_tokens.json"], $$"""{"[PAD]": {{pieces.Pieces.Count}}}""");
+        using ModelFolder folder = ModelFolder.Open(_folder["m"]);
+        string problem = Assert.Throws<UserErrorException>(folder.OpenTokenizer).Message;
+        Assert.Contains($"'[PAD]' ({pieces.Pieces.Count}). ", problem);
+        Assert.Contains("added_tokens.json", problem);
+    }
+
     private BoundaryIds Find(string tokenizerConfig, string? generationConfig)
     {
         if (Directory.Exists(_folder["m"]))
