@@ -25,7 +25,7 @@ internal static class GenerateVerb
         var penalty = new Option<double>("--repetition-penalty") { Description = "Above 1 makes tokens that the text has less likely.", DefaultValueFactory = _ => 1, HelpName = "X" };
         var stops = new Option<string[]>("--stop") { Description = "End before this text; may be given several times.", HelpName = "TEXT" };
         var seed = new Option<ulong>("--seed") { Description = "The same seed gives the same text.", DefaultValueFactory = _ => 0UL, HelpName = "N" };
-        var saveState = new Option<string?>("--save-state") { Description = "Where to write the sequence's state at the end, however it comes: a file of constant size. Recurrent models only.", HelpName = "FILE" };
+        var saveState = new Option<string?>("--save-state") { Description = "Where to write the sequence's state at the end, however it comes: a small file, whatever the length of the text. Recurrent models only.", HelpName = "FILE" };
         var loadState = new Option<string?>("--load-state") { Description = "Go on from a state that was saved; a prompt comes after what it has read.", HelpName = "FILE" };
         var ignoreEos = new Option<bool>("--ignore-eos") { Description = "Go on past the end of a text." };
         var verbose = new Option<bool>("--verbose") { Description = "Say on standard error how fast it was and what the state takes, even if that is not a terminal." };
@@ -102,6 +102,11 @@ internal static class GenerateVerb
         if (config is { IsRecurrent: false } && (load ?? save) is not null)
         {
             throw new UserErrorException("--save-state and --load-state are for recurrent models, whose state does not grow; this one has softmax layers.");
+        }
+
+        if (save is not null && Directory.Exists(save))
+        {
+            throw new UserErrorException($"--save-state is {save}, which is a folder; give the path of a file.");
         }
 
         if (save is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(save))))

@@ -26,7 +26,7 @@ internal static class CompletionRequest
         fields.Refuse("suffix", s => s.ValueKind == JsonValueKind.String && s.GetString()!.Length == 0, "the model continues texts and does not fill gaps");
         fields.Refuse("best_of", b => b.ValueKind == JsonValueKind.Number && b.TryGetInt32(out int of) && of == choices, "ask for as many as you want to see with 'n'");
         var request = new ApiRequest(
-            fields.Text("model"), prompts, choices, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(prompts.Count * choices));
+            fields.Text("model"), prompts, choices, generation.IsSeeded, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(prompts.Count * choices));
         fields.ThrowIfAny();
         return request;
     }

@@ -60,7 +60,13 @@ public sealed class ModelFolder : IDisposable
         {
             throw new UserErrorException(File.Exists(path)
                 ? $"{path}: is a file; expected the folder that holds config.json and the weights."
-                : $"{path}: no such folder; expected a Hugging Face folder with config.json and model.safetensors.");
+                : $"{path}: no such folder; expected a Hugging Face folder with config.json and model.safetensors. T2R downloads nothing: fetch a model first.");
+        }
+
+        string snapshots = System.IO.Path.Combine(path, "snapshots");
+        if (!File.Exists(System.IO.Path.Combine(path, "config.json")) && Directory.Exists(snapshots) && Directory.GetDirectories(snapshots) is [var snapshot, ..])
+        {
+            throw new UserErrorException($"{path}: has no config.json; it is a model's folder in Hugging Face's cache, and the model is in {snapshot}.");
         }
 
         var problems = new Problems();

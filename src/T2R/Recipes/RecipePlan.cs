@@ -128,7 +128,7 @@ public sealed class RecipePlan : IDisposable
     private static ModelFolder Open(string folder) => Path.Exists(folder)
         ? ModelFolder.Open(folder)
         : throw new UserErrorException(
-            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
+            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. T2R downloads nothing: fetch a model first; without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
 
     private static void CheckTogether(Recipe recipe, ModelConfig? config, TextTokenizer? tokenizer, Problems problems)
     {

@@ -144,6 +144,9 @@ public class MistralConfigTests
         Assert.Equal(new LinearRopeScaling(2), ((SoftmaxAttentionConfig)Opening.Config(model).Mixers[0]).RopeScaling);
         model.Config["rope_parameters"]!["factor"] = 4.0;
         Opening.IsRefused(model, "rope_parameters", "rope_scaling");
+        model.Config["rope_parameters"]!["factor"] = 2.0;
+        model.Config["rope_theta"] = 500000.0;
+        Opening.IsRefused(model, "rope_parameters", "rope_theta");
     }
 
     [Fact]

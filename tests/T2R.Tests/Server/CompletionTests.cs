@@ -88,6 +88,9 @@ public sealed class CompletionTests : IAsyncLifetime
             Assert.Equal(texts[i], string.Concat(parts.Select(p => p["choices"]![0]!).Where(c => (int)c["index"]! == i).Select(c => (string)c["text"]!)));
         }
 
+        body = await _server.DoneAsync(Path, $$"""{"prompt": ["in", "in"], "max_tokens": 20, {{TestServer.Endless}}}""");
+        Assert.Equal(2, body["choices"]!.AsArray().Select(c => (string)c!["text"]!).Distinct().Count());
+
         async Task<string> Alone(string prompt, int seed) => (string)(await _server.DoneAsync(
             Path, $$"""{"prompt": {{prompt}}, "max_tokens": 20, "seed": {{seed}}, {{TestServer.Endless}}}"""))["choices"]![0]!["text"]!;
     }
