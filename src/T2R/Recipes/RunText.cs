@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using T2R.Data;
 using T2R.Tokenization;
 using T2R.Training;
@@ -14,7 +15,7 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
     public static RunText Prepare(RecipePlan plan, string folder, RunWatch watch, CancellationToken cancellation)
     {
         var data = plan.Recipe.Data;
-        string tokenizerHash = TokenizerFolder.HashOf(plan.TokenizerFolderPath);
+        string tokenizerHash = Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(TokenizerFolder.FileIn(plan.TokenizerFolderPath))));
         string[] paths = [.. plan.Train.Select((_, i) => At(plan.Train.Count > 1 ? $"train-{i + 1}.ids" : "train.ids")), At("held-out.ids")];
         var opened = new List<TokenStream>();
         try

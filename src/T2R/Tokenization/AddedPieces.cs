@@ -4,25 +4,26 @@ using T2R.Checkpoints;
 namespace T2R.Tokenization;
 
 /// <summary>
-/// The tokens of <c>added_tokens.json</c>, ids by content, which fine-tuned models (ChatML's) have behind those of a <c>tokenizer.model</c>. They are control pieces, unless
-/// <c>added_tokens_decoder</c> in tokenizer_config.json says that they are not special: those are found in a text wherever it spells them.
+/// The tokens of <c>added_tokens.json</c>, ids by content, which fine-tuned models (ChatML's) have behind those of a <c>tokenizer.model</c>. They are control pieces, which a text that
+/// spells them does not become, so that nobody can say them in a conversation; those that <c>added_tokens_decoder</c> in tokenizer_config.json calls not special are shown when a model
+/// writes them.
 /// </summary>
 internal static class AddedPieces
 {
     /// <summary>What the file is called.</summary>
     public const string FileName = "added_tokens.json";
 
-    /// <summary>A model with a folder's added tokens; the same model if there are none.</summary>
+    /// <summary>A model with a folder's added tokens, and the ids of those that are shown; the same model if there are none.</summary>
     /// <param name="model">The folder's <c>tokenizer.model</c>.</param>
     /// <param name="folder">The folder.</param>
     /// <param name="config">Its tokenizer_config.json; null if it has none.</param>
     /// <exception cref="UserErrorException">The file is damaged or does not fit the model: names the tokens.</exception>
-    public static SentencePieceModel Join(SentencePieceModel model, string folder, JsonElement? config)
+    public static (SentencePieceModel Model, IReadOnlySet<int> Shown) Join(SentencePieceModel model, string folder, JsonElement? config)
     {
         string path = Path.Combine(folder, FileName);
         if (!File.Exists(path))
         {
-            return model;
+            return (model, new HashSet<int>());
         }
 
         JsonElement json = InputFile.ReadJson(path);
@@ -33,12 +34,16 @@ internal static class AddedPieces
 
         var problems = new Problems();
         var pieces = new List<SentencePiece>(model.Pieces);
+        var shown = new HashSet<int>();
         foreach (var (content, id) in Tokens(json, path, problems).OrderBy(t => t.Id))
         {
             if (id == pieces.Count)
             {
-                bool isSpecial = IsSpecial(id, config);
-                pieces.Add(new SentencePiece(isSpecial ? content : content.Replace(' ', SentencePieceNormalizer.EscapedSpace), 0, isSpecial ? SentencePieceType.Control : SentencePieceType.UserDefined));
+                pieces.Add(new SentencePiece(content, 0, SentencePieceType.Control));
+                if (!IsSpecial(id, config))
+                {
+                    shown.Add(id);
+                }
             }
             else if (id > pieces.Count || pieces[id].Text != content)
             {
@@ -47,7 +52,7 @@ internal static class AddedPieces
         }
 
         problems.ThrowIfAny();
-        return new SentencePieceModel(pieces, model.Trainer, model.Normalizer, path);
+        return (new SentencePieceModel(pieces, model.Trainer, model.Normalizer, path), shown);
     }
 
     private static List<(string Content, int Id)> Tokens(JsonElement json, string path, Problems problems)

@@ -24,7 +24,7 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The id that fills up batches, null when there is none.</summary>
     public abstract int? PadId { get; }
 
-    /// <summary>The special tokens, by what they are called: those that decoding skips.</summary>
+    /// <summary>The special tokens, by what they are called; decoding skips them, but for those whose <see cref="Token.Kind"/> is text.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
     /// <summary>Whether <see cref="AppendIds"/> finds special tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using T2R.Checkpoints;
@@ -31,28 +30,13 @@ public static class TokenizerFolder
 
         string configPath = Path.Combine(folder, ConfigFile);
         JsonElement? config = File.Exists(configPath) && InputFile.ReadJson(configPath) is { ValueKind: JsonValueKind.Object } json ? json : null;
-        return new SentencePieceTokenizer(AddedPieces.Join(SentencePieceModel.Load(path), folder, config), SpecialTokens.AddsBeginning(config) ?? true);
+        var (model, shown) = AddedPieces.Join(SentencePieceModel.Load(path), folder, config);
+        return new SentencePieceTokenizer(model, shown, SpecialTokens.AddsBeginning(config) ?? true);
     }
 
     /// <summary>Whether a folder has a tokenizer, be it one that cannot be read.</summary>
     /// <param name="folder">Any folder.</param>
     public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, SentencePieceFile)) || File.Exists(Path.Combine(folder, JsonFile));
-
-    /// <summary>The SHA-256 of the files that decide which ids a text has.</summary>
-    /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
-    /// <exception cref="UserErrorException">There is no folder, no tokenizer in it, or one that is damaged.</exception>
-    public static string HashOf(string folder)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        string path = FileIn(folder), added = Path.Combine(folder, AddedPieces.FileName);
-        hash.AppendData(File.ReadAllBytes(path));
-        if (Path.GetFileName(path) == SentencePieceFile && File.Exists(added))
-        {
-            hash.AppendData(File.ReadAllBytes(added));
-        }
-
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
 
     /// <summary>The file that a folder's tokenizer is made of.</summary>
     /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>

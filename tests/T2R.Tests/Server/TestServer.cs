@@ -67,7 +67,7 @@ internal sealed class TestServer : IAsyncDisposable
 
         tiny.Save(folder["m"]);
         using ModelFolder opened = ModelFolder.Open(folder["m"]);
-        var tokenizer = new SentencePieceTokenizer(pieces, beginsPrompts);
+        var tokenizer = new SentencePieceTokenizer(pieces, beginsPrompts: beginsPrompts);
         string fingerprint = opened.Fingerprint();
         CausalLM weights = opened.Load(CPU, ScalarType.Float32);
         var running = new Engine(Decoders.Open(weights, slots), tokenizer, fingerprint, engine);
