@@ -36,7 +36,7 @@ public sealed class JsonTokenizer : TextTokenizer
 
         foreach (AddedToken token in added)
         {
-            _tokens[token.Id] = token.Special ? new(TokenKind.Control, token.Content, default) : new(TokenKind.Text, token.Content, Encoding.UTF8.GetBytes(token.Content));
+            _tokens[token.Id] = token.Special ? new(TokenKind.Control, token.Content, default) : decoding.Decode(token.Content);
         }
 
         ControlTokens = added.Where(t => t.Special).ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);

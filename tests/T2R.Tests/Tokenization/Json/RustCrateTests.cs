@@ -77,7 +77,8 @@ public sealed class RustCrateTests
 
     private static JsonObject Added(JsonObject file) => file
         .Add("[INST]", leftStrip: true).Add("<pad>", rightStrip: true, leftStrip: true).Add("word", special: false, singleWord: true).Add("...", special: false, normalized: true)
-        .Add("The", special: false, normalized: true, singleWord: true, leftStrip: true).Add("aa", special: false, rightStrip: true).Add("hello", special: false, singleWord: true, rightStrip: true);
+        .Add("The", special: false, normalized: true, singleWord: true, leftStrip: true).Add("aa", special: false, rightStrip: true).Add("hello", special: false, singleWord: true, rightStrip: true)
+        .Add("▁▁", special: false).Add("é", special: false).Add("Ġx", special: false).Add("漢é", special: false);
 
     private static JsonObject Metaspace(JsonObject file, string scheme, bool split) =>
         file.With("normalizer", null).With("pre_tokenizer", $$"""{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "{{scheme}}", "split": {{(split ? "true" : "false")}}}""");
