@@ -24,6 +24,9 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The control tokens, by what they are called: those that decoding skips.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
+    /// <summary>What the tokens are called that <see cref="Split"/> finds in a text: control tokens, and others that were added to the vocabulary.</summary>
+    public virtual IEnumerable<string> FoundTokens => ControlTokens.Keys;
+
     /// <summary>Whether <see cref="AppendIds"/> finds control tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
     public abstract bool FindsControls { get; }
 

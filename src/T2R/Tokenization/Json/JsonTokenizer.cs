@@ -39,6 +39,7 @@ public sealed class JsonTokenizer : TextTokenizer
             _tokens[token.Id] = token.Special ? new(TokenKind.Control, token.Content, default) : decoding.Decode(token.Content);
         }
 
+        FoundTokens = [.. added.Select(t => t.Content)];
         ControlTokens = added.Where(t => t.Special).ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
     }
 
@@ -56,6 +57,9 @@ public sealed class JsonTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> FoundTokens { get; }
 
     /// <inheritdoc/>
     public override bool FindsControls => true;
