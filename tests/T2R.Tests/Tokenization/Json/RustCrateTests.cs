@@ -24,6 +24,7 @@ public sealed class RustCrateTests
             {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": false}, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]}
             """),
         ["letters by case"] = () => Split(@"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s+", "Isolated"),
+        ["regardless of case"] = () => Split(@"(?i:'s|k|the|\s+x)|\p{L}+|\s", "Isolated"),
         ["removed"] = () => Split(@"[\p{P}\p{N}]|\s", "Removed"),
         ["merged with previous"] = () => Split(@"[\p{P}\p{N}]|\s", "MergedWithPrevious"),
         ["merged with next"] = () => Split(@"[\p{P}\p{N}]|\s", "MergedWithNext"),
