@@ -99,6 +99,10 @@ public sealed class ChatTemplateTests
 
     [Theory]
     [InlineData("{", "not valid JSON")]
+    [InlineData("[]", "holds a JSON Array")]
+    [InlineData("{\"chat_template\": \"a\", \"chat_template\": \"b\"}", "Duplicate")]
+    [InlineData("{\"chat_template\": \"\\ud800\"}", "not valid JSON")]
+    [InlineData("{\"chat_template\": \"a\", \"bos_token\": \"\\udc00\"}", "not valid JSON")]
     [InlineData("{\"chat_template\": 3}", "neither a text nor a list")]
     [InlineData("{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\"}]}", "none of them is named 'default'")]
     [InlineData("{\"chat_template\": \"{% include 'x' %}\"}", "the statement 'include'")]
@@ -110,6 +114,19 @@ public sealed class ChatTemplateTests
         string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message;
         Assert.Contains("tokenizer_config.json", message);
         Assert.Contains(expected, message);
+    }
+
+    [Fact]
+    public void A_template_that_is_no_text_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["chat_template.jinja"], [.. "a"u8, 0xED, 0xA0, 0x80]);
+        Assert.Contains("chat_template.jinja: not text in UTF-8", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
+        File.WriteAllBytes(folder["chat_template.jinja"], [0xEF, 0xBB, 0xBF, .. "é"u8]);
+        Assert.Equal("▁é", WriteOf(folder, Tokenizer()));
+        File.Delete(folder["chat_template.jinja"]);
+        Directory.CreateDirectory(folder["chat_template.jinja"]);
+        Assert.Contains("this is a folder", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
     }
 
     private const string Turns = """
