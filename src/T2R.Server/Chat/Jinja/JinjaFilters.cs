@@ -27,8 +27,9 @@ internal static class JinjaFilters
         JinjaCallable.Of("join d attribute", (b, a) => JinjaMethods.Joined(b, Text(b, a[1]), a[2] is null ? JinjaValue.Items(b, a[0]) : Attributes(b, a[0], a[2], Absent)), "", null),
         JinjaCallable.Of("default default_value boolean", (_, a) => a[0] is JinjaUndefined || (JinjaValue.IsTrue(a[2]) && !JinjaValue.IsTrue(a[0])) ? a[1] : a[0], "", false),
         JinjaCallable.Of("map filter attribute default", (b, a) => Mapped(b, a), Absent, Absent, Absent),
-        JinjaCallable.Of("select test argument", (b, a) => Chosen(b, a[0], v => v, a[1], a[2]), Absent, Absent),
-        JinjaCallable.Of("selectattr attribute test argument", (b, a) => Chosen(b, a[0], v => Path(b, v, Text(b, a[1])), a[2], a[3]), Absent, Absent),
+        JinjaCallable.Of("select test argument", (b, a) => Chosen(b, a[0], v => v, a[1], a[2], wanted: true), Absent, Absent),
+        JinjaCallable.Of("reject test argument", (b, a) => Chosen(b, a[0], v => v, a[1], a[2], wanted: false), Absent, Absent),
+        JinjaCallable.Of("selectattr attribute test argument", (b, a) => Chosen(b, a[0], v => Path(b, v, Text(b, a[1])), a[2], a[3], wanted: true), Absent, Absent),
         JinjaCallable.Of("items", (b, a) => a[0] is JinjaMap map ? JinjaMethods.Of(map, "items")!.Call(b, []) : new List<object?>()),
         JinjaCallable.Of("tojson ensure_ascii indent separators sort_keys", (b, a) => JinjaJson.Write(b, a[0], JinjaValue.IsTrue(a[1]), a[2], a[3], JinjaValue.IsTrue(a[4])), false, null, null, false),
         JinjaCallable.Of("safe", (_, a) => a[0]),
@@ -72,10 +73,10 @@ internal static class JinjaFilters
             : throw new JinjaException("'map' takes a filter that needs no arguments, or an attribute");
     }
 
-    private static List<object?> Chosen(JinjaBudget budget, object? value, Func<object?, object?> of, object? testName, object? argument)
+    private static List<object?> Chosen(JinjaBudget budget, object? value, Func<object?, object?> of, object? testName, object? argument, bool wanted)
     {
         JinjaCallable? test = ReferenceEquals(testName, Absent) ? null : Named(budget, JinjaTests.All, testName, "test");
-        return [.. JinjaValue.Items(budget, value).Where(v => JinjaValue.IsTrue(test is null ? of(v) : test.Call(budget, ReferenceEquals(argument, Absent) ? [of(v)] : [of(v), argument])))];
+        return [.. JinjaValue.Items(budget, value).Where(v => JinjaValue.IsTrue(test is null ? of(v) : test.Call(budget, ReferenceEquals(argument, Absent) ? [of(v)] : [of(v), argument])) == wanted)];
     }
 
     private static IEnumerable<object?> Attributes(JinjaBudget budget, object? value, object? name, object? other) => ReferenceEquals(name, Absent)

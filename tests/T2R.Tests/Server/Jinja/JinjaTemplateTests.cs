@@ -30,6 +30,7 @@ public sealed class JinjaTemplateTests
     [InlineData("{{ {'a': [1], 'b': {}} | tojson(indent=2) }}", "{\n  \"a\": [\n    1\n  ],\n  \"b\": {}\n}")]
     [InlineData("{{ 'a  b c'.split() }} {{ 'a,b,c'.split(',', 1) }} {{ ' x '.strip() }}.{{ 'xxaxx'.strip('x') }}.{{ 'abc'.endswith(('b', 'c')) }}", "['a', 'b', 'c'] ['a', 'b,c'] x.a.True")]
     [InlineData("{{ 'hELLO you'.title() }} {{ 'hELLO'.capitalize() }} {{ \"they're\" | title }} {{ 'aaa' | replace('a', 'b', 2) }}", "Hello You Hello They're bba")]
+    [InlineData("{{ [1, 2, 3] | reject('equalto', 2) | list }} {{ [0, 1] | select | list }} {{ messages | selectattr('role') | list | length }}", "[1, 3] [1] 3")]
     [InlineData("{{ x | default('d') }} {{ '' | default('d', true) }} {{ [3, 1, 2] | sort | first }} {{ [1, 2] | last }} {{ 'abc' | reverse }}", "d d 1 2 cba")]
     [InlineData("{{ strftime_now('%d %b %Y') }} {{ strftime_now('%H:%M:%S %p %A %-d %%') }}", "06 Jul 2024 09:05:03 AM Saturday 6 %")]
     [InlineData("{{ none.a is defined }} {{ messages[0].role == 'system' and messages[0].content is string }} {{ {} is mapping }} {{ 3 is even }}", "False True True False")]
