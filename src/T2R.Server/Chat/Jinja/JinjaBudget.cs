@@ -5,15 +5,17 @@ namespace T2R.Server.Chat.Jinja;
 /// <summary>
 /// What one rendering may still do. Templates are downloaded, and render what clients send: one that would not end, or would fill the memory or the stack, is stopped with an error of its own.
 /// </summary>
-internal sealed class JinjaBudget
+/// <param name="given">How many characters it is given; a text is gone through some times on its way into a prompt.</param>
+internal sealed class JinjaBudget(long given)
 {
     /// <summary>What each operation, and each element of a list, costs; a character that is read or written costs 1.</summary>
     public const int Operation = 16;
 
     private const long Most = 1L << 27;
+    private const int EachCharacter = 64;
     private const int DeepestMacro = 100;
 
-    private long _left = Most;
+    private long _left = Most + (EachCharacter * given);
     private int _macros;
 
     /// <summary>Pays for an operation, which may stand inside others.</summary>

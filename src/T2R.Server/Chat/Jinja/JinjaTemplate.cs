@@ -28,7 +28,7 @@ internal sealed class JinjaTemplate
     /// <exception cref="JinjaException">It refuses them, or cannot be rendered with them.</exception>
     public string Render(JinjaMap values)
     {
-        var budget = new JinjaBudget();
+        var budget = new JinjaBudget(Characters(values));
         var scope = new JinjaScope(budget)
         {
             ["raise_exception"] = new JinjaCallable("'raise_exception'", ["message"], [], (b, a) => throw new JinjaException(JinjaValue.Text(b, a[0])) { IsRaised = true }),
@@ -53,6 +53,14 @@ internal sealed class JinjaTemplate
 
         return output.ToString();
     }
+
+    private static long Characters(object? value) => value switch
+    {
+        string text => text.Length,
+        List<object?> list => list.Sum(Characters),
+        JinjaMap map => map.Values.Sum(Characters),
+        _ => 0,
+    };
 
     private static List<object?> Range(JinjaBudget budget, long start, long end, long step)
     {

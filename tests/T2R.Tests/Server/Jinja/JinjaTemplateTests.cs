@@ -164,6 +164,14 @@ public sealed class JinjaTemplateTests
         Assert.Matches("too much work|nested too deep|calls itself without end", message);
     }
 
+    // A recurrent model reads prompts of any length.
+    [Fact]
+    public void A_long_conversation_is_rendered()
+    {
+        string book = new('a', 20_000_000);
+        Assert.Equal(book.Length + 1, new JinjaTemplate("{% for m in messages %}{{ ' ' + m.content | trim + '\n' | trim }}{% endfor %}").Render(new JinjaMap { ["messages"] = new List<object?> { Message("user", book) } }).Length);
+    }
+
     // A template is rendered by as many at once as there are requests, and as often.
     [Fact]
     public void Renderings_share_nothing()
