@@ -27,6 +27,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
             .Where(id => model.Pieces[id].Type == SentencePieceType.Control)
             .ToDictionary(id => model.Pieces[id].Text, StringComparer.Ordinal);
         _controls = new TokenFinder(ControlTokens);
+        MostCharacters = model.Trainer.ByteFallback ? model.Pieces.Max(p => p.Text.Length) : null;
         BeginningOfSentenceId = ControlId(model.Trainer.BeginningOfSentencePiece);
         EndOfSentenceId = ControlId(model.Trainer.EndOfSentencePiece);
         PadId = ControlId(model.Trainer.PadPiece);
@@ -52,6 +53,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
+
+    /// <inheritdoc/>
+    public override int? MostCharacters { get; }
 
     /// <inheritdoc/>
     public override bool FindsControls => false;

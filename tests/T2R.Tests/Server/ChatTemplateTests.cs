@@ -198,6 +198,17 @@ public sealed class ChatTemplateTests
         Assert.Contains("cannot be rendered with this conversation", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
     }
 
+    [Fact]
+    public void A_prompts_length_tells_how_many_ids_it_has_at_least()
+    {
+        TextTokenizer tokenizer = TinyJson.Bytes("a a", "aa aa").Add("<s>").Tokenizer();
+        int begin = tokenizer.ControlTokens["<s>"];
+        Assert.Equal(1 + 25, new PromptWriter(tokenizer, begin, begin).Begin().Spelled(new string('b', 100)).Finish().FewestIds(tokenizer));
+        Prompt snow = new PromptWriter(Tokenizer(), 1, 2).Begin().Spelled(new string('☃', 100)).Finish();
+        Assert.InRange(snow.FewestIds(Tokenizer()), 2, snow.Encode(Tokenizer()).Count);
+        Assert.Equal(0, new Prompt([new TextPart(0, "☃")]).FewestIds(TinyJson.Characters().With("model.byte_fallback", "false").Tokenizer()));
+    }
+
     // To a tokenizer.json the token that begins a text may be spelled, and is then not put there twice.
     [Fact]
     public void A_prompt_that_spells_its_beginning_has_one()

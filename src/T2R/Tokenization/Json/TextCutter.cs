@@ -12,6 +12,9 @@ internal sealed class TextCutter(Regex pattern, SplitBehavior behavior, bool inv
     [ThreadStatic]
     private static (char[] Replaced, int[] Places)? t_astral;
 
+    /// <summary>Whether some of a text is dropped.</summary>
+    public bool Removes => behavior == SplitBehavior.Removed;
+
     /// <summary>Cuts a text.</summary>
     /// <param name="text">Without lone surrogates.</param>
     /// <param name="parts">Receives where the parts begin and end.</param>

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CsCheck;
+using T2R.Server.Prompts;
 using T2R.Tests.Checkpoints;
 using T2R.Tokenization;
 using T2R.Tokenization.Json;
@@ -58,6 +59,7 @@ public sealed class RustCrateTests
                 ours.AppendIds(text, ids);
                 Assert.Equal(expected, ids);
                 Assert.Equal(expected, ours.EncodeToIds(text));
+                Assert.InRange(new Prompt([.. ours.Split(text, controls: true)]).FewestIds(ours), 0, ids.Count);
                 Assert.Equal(expected, ours.EncodeToTokens(text, out _).Select(t => t.Id));
                 Assert.Equal(theirs.Decode([.. ids.Select(id => (uint)id)]), ours.Decode(ids));
             },
