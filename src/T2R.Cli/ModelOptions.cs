@@ -3,6 +3,7 @@ using T2R.Generation.Decoding;
 using T2R.Mixers;
 using T2R.Models;
 using T2R.Ops.Quantized;
+using T2R.Tokenization;
 using static TorchSharp.torch;
 
 namespace T2R.Cli;
@@ -41,6 +42,18 @@ internal sealed class ModelOptions
         }
 
         return folder;
+    }
+
+    /// <summary>The ids that begin and end the model's texts; warnings are shown, what is wrong goes to <paramref name="problems"/>.</summary>
+    public static BoundaryIds? Boundaries(ModelFolder folder, TextTokenizer? tokenizer, Problems problems)
+    {
+        BoundaryIds? boundaries = problems.Try(() => folder.Boundaries(tokenizer));
+        foreach (string warning in boundaries?.Warnings ?? [])
+        {
+            Screen.Warn(warning);
+        }
+
+        return boundaries;
     }
 
     /// <summary>Loads the weights and closes the folder; says what will run without kernels.</summary>

@@ -85,16 +85,30 @@ internal sealed class WindowOptions(bool required)
 
     private static Func<TokenStream> Reader(string path, string field, ModelFolder? folder, ProgressReporter progress, CancellationToken stop)
     {
-        int begin = folder?.Config.BosTokenId ?? 0;
         if (CorpusReader.FormatOf(path) == CorpusFormat.U16)
         {
-            TokenStream ids = TokenStream.FromFile(path, begin);
+            // Ids that were made elsewhere need no tokenizer in the folder.
+            TextTokenizer? own = folder is not null && TokenizerFolder.IsIn(folder.Path) ? folder.OpenTokenizer() : null;
+            TokenStream ids = TokenStream.FromFile(path, folder is null ? 0 : Begin(folder, own) ?? folder.Config.BosTokenId);
             return () => ids;
         }
 
         ICorpus corpus = CorpusReader.Open([path], field: field);
         TextTokenizer? tokenizer = folder?.OpenTokenizer();
+        int begin = folder is null ? 0 : Begin(folder, tokenizer)
+            ?? throw new UserErrorException($"{folder.Path}: names no token that begins a document; name it as bos_token in tokenizer_config.json.");
         return () => TokenStream.Build(corpus, tokenizer!, begin, new TokenizingOptions { Progress = progress, Cancellation = stop });
+    }
+
+    private static int? Begin(ModelFolder folder, TextTokenizer? tokenizer)
+    {
+        BoundaryIds boundaries = folder.Boundaries(tokenizer);
+        foreach (string warning in boundaries.Warnings)
+        {
+            Screen.Warn(warning);
+        }
+
+        return boundaries.Begin;
     }
 
     private static void CheckIds(TokenStream stream, ModelConfig config, string path)

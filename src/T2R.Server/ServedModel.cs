@@ -13,8 +13,9 @@ namespace T2R.Server;
 /// <param name="Fingerprint">Its weights' (<see cref="ModelFolder.Fingerprint"/>).</param>
 /// <param name="Engine">Generates.</param>
 /// <param name="Tokenizer">Turns text into ids.</param>
-/// <param name="Template">Turns a conversation into a prompt; null if the model has a template that is not known, and then it does not chat.</param>
-public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, TextTokenizer Tokenizer, ChatTemplate? Template)
+/// <param name="Boundaries">The ids that begin and end a text.</param>
+/// <param name="Template">Turns a conversation into a prompt; null if the model's own cannot be used, and then it does not chat.</param>
+public sealed record ServedModel(string Name, string Fingerprint, Engine Engine, TextTokenizer Tokenizer, BoundaryIds Boundaries, ChatTemplate? Template)
 {
     private const int CacheElementBytes = 2; // bf16
 
@@ -51,5 +52,12 @@ public sealed record ServedModel(string Name, string Fingerprint, Engine Engine,
     }
 
     /// <summary>Writes a prompt in the model's words.</summary>
-    internal PromptWriter Writer() => new(Tokenizer, Engine.Config.BosTokenId, Engine.Config.EosTokenId);
+    internal PromptWriter Writer()
+    {
+        int? end = Tokenizer.EndOfSentenceId ?? (Boundaries.Ends is [var first, ..] ? first : null), begin = Boundaries.PromptBegin ?? Boundaries.Begin;
+        return new(Tokenizer, begin ?? end ?? 0, end ?? begin ?? 0);
+    }
+
+    /// <summary>Writes a text that is to be continued: what begins it comes first if the tokenizer puts it there.</summary>
+    internal PromptWriter Begun() => Boundaries.PromptBegin is null ? Writer() : Writer().Begin();
 }

@@ -40,8 +40,8 @@ internal static class FuzzFiles
             Console.WriteLine($"stricter than the reference, {times:N0} times: {said}");
         }
 
-        Console.WriteLine($"{fuzzer.Tried:N0} inputs (seed {seed}) in {clock.Elapsed.TotalSeconds:F0} s: {fuzzer.Opened:N0} opened, {fuzzer.Tried - fuzzer.Opened:N0} refused in words, {fuzzer.Outcomes.Count} outcomes");
-        Console.WriteLine("0 crashes, 0 files read that the reference refuses, 0 reads outside the file");
+        Console.WriteLine($"seed {seed}, {clock.Elapsed.TotalSeconds:F0} s: {fuzzer.Opened:N0} opened, {fuzzer.Tried - fuzzer.Opened:N0} refused in words, {fuzzer.Outcomes.Count} outcomes");
+        Console.WriteLine($"{fuzzer.Tried:N0} inputs tried, 0 crashes: each was refused in words, or is one that the reference implementation takes and was read to the end of its data");
         Console.WriteLine($"largest allocation for one input: {fuzzer.LargestAllocation:N0} bytes");
         return 0;
     }

@@ -87,7 +87,7 @@ internal sealed record FolderReport
             MaxPositionEmbeddings = config.MaxPositionEmbeddings,
             Window = Softmax(config)?.SlidingWindow,
             Rotary = Softmax(config) is { } softmax ? RotaryOf(softmax) : null,
-            Generation = GenerationSettings.Of(folder.Path, folder.EndIds(tokenizer.Opened)),
+            Generation = GenerationSettings.Of(folder.Path, tokenizer.Boundaries),
             Use = WhatItIsFor(folder, tokenizer.Opened is not null),
             StateBytes = StateLengths.ToDictionary(tokens => tokens, tokens => StateSize.Bytes(config, tokens, cacheElement)),
             Convert = WhatConvertDoes(folder),
@@ -121,17 +121,18 @@ internal sealed record FolderReport
         _ => "mlp",
     };
 
-    private static (string Description, TextTokenizer? Opened) TokenizerOf(ModelFolder folder)
+    private static (string Description, TextTokenizer? Opened, BoundaryIds Boundaries) TokenizerOf(ModelFolder folder)
     {
         try
         {
             TextTokenizer tokenizer = folder.OpenTokenizer();
+            BoundaryIds boundaries = folder.Boundaries(tokenizer);
             int pieces = tokenizer.VocabularySize, padding = folder.Config.VocabularySize - pieces;
-            return ($"{TokenizerFolder.Describe(folder.Path)}, {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", tokenizer);
+            return ($"{TokenizerFolder.Describe(folder.Path, tokenizer)}, {pieces:N0} pieces{(padding > 0 ? $"; the {padding:N0} ids beyond are never generated" : "")}", tokenizer, boundaries);
         }
         catch (UserErrorException e)
         {
-            return ($"none that T2R reads: {e.Message}", null);
+            return ($"none that T2R reads: {e.Message}", null, folder.Boundaries(tokenizer: null));
         }
     }
 

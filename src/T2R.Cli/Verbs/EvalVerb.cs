@@ -89,6 +89,7 @@ internal static class EvalVerb
 
     private static void Show(Perplexity perplexity, int windows, int windowLength, TimeSpan time, bool asJson)
     {
+        perplexity.Require();
         if (asJson)
         {
             Screen.PrintJson(new { Perplexity = perplexity.Value, perplexity.Loss, perplexity.Predictions, Windows = windows, WindowLength = windowLength, Seconds = time.TotalSeconds });
@@ -101,6 +102,7 @@ internal static class EvalVerb
 
     private static void ShowStream(StreamPerplexity measured, string? picture, bool asJson)
     {
+        measured.Whole.Require();
         Show(measured, asJson);
         if (picture is null)
         {

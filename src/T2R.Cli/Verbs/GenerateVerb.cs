@@ -15,7 +15,7 @@ internal static class GenerateVerb
     public static Command Create()
     {
         var model = new ModelOptions();
-        var prompt = new Option<string?>("--prompt") { Description = "The text to continue; without one the model begins a text.", HelpName = "TEXT" };
+        var prompt = new Option<string?>("--prompt") { Description = "The text to continue, behind the token that the tokenizer puts before a text, if it does; without one the model begins a text.", HelpName = "TEXT" };
         var promptFile = new Option<string?>("--prompt-file") { Description = "A UTF-8 file that holds the prompt, taken as it is.", HelpName = "FILE" };
         var maxNewTokens = new Option<int>("--max-new-tokens") { Description = "Where the text ends at the latest.", DefaultValueFactory = _ => 256, HelpName = "N" };
         var temperature = new Option<double>("--temperature") { Description = "0 always takes the likeliest token.", DefaultValueFactory = _ => 0.8, HelpName = "X" };
@@ -25,7 +25,7 @@ internal static class GenerateVerb
         var penalty = new Option<double>("--repetition-penalty") { Description = "Above 1 makes tokens that the text has less likely.", DefaultValueFactory = _ => 1, HelpName = "X" };
         var stops = new Option<string[]>("--stop") { Description = "End before this text; may be given several times.", HelpName = "TEXT" };
         var seed = new Option<ulong>("--seed") { Description = "The same seed gives the same text.", DefaultValueFactory = _ => 0UL, HelpName = "N" };
-        var saveState = new Option<string?>("--save-state") { Description = "Where to write the sequence's state at the end, however it comes: a file of constant size. Recurrent models only.", HelpName = "FILE" };
+        var saveState = new Option<string?>("--save-state") { Description = "Where to write the sequence's state at the end, however it comes: a small file, whatever the length of the text. Recurrent models only.", HelpName = "FILE" };
         var loadState = new Option<string?>("--load-state") { Description = "Go on from a state that was saved; a prompt comes after what it has read.", HelpName = "FILE" };
         var ignoreEos = new Option<bool>("--ignore-eos") { Description = "Go on past the end of a text." };
         var verbose = new Option<bool>("--verbose") { Description = "Say on standard error how fast it was and what the state takes, even if that is not a terminal." };
@@ -73,14 +73,14 @@ internal static class GenerateVerb
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
-            IReadOnlyList<int>? ends = tokenizer is null ? null : problems.Try(() => folder!.EndIds(tokenizer));
+            BoundaryIds? boundaries = tokenizer is null ? null : ModelOptions.Boundaries(folder!, tokenizer, problems);
             string? fingerprint = folder?.Fingerprint();
             problems.Try(() => CheckStates(folder?.Config, parsed.GetValue(loadState), parsed.GetValue(saveState)));
             SequenceState? from = folder is { Config.IsRecurrent: true } && parsed.GetValue(loadState) is { } load ? problems.Try(() => StateFile.Read(load, folder.Config, fingerprint!)) : null;
             problems.ThrowIfAny();
-            int[] ids = from is null ? tokenizer!.EncodePrompt(text!, folder!.Config.BosTokenId) : [.. tokenizer!.EncodeToIds(text!)];
+            int[] ids = from is null ? boundaries!.EncodePrompt(tokenizer!, text!) : [.. tokenizer!.EncodeToIds(text!)];
             using CausalLM loaded = ModelOptions.Load(folder!, device!, dtype!.Value, quantization);
-            using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint, new EngineOptions { EndIds = ends! });
+            using var engine = new Engine(Decoders.Open(loaded, slots: 1), tokenizer!, fingerprint, new EngineOptions { EndIds = boundaries!.Ends });
             request = request with { Prompt = ids, From = from };
             GenerationResult result = Run(engine, request, stop);
             if (result.State is { } state)
@@ -102,6 +102,11 @@ internal static class GenerateVerb
         if (config is { IsRecurrent: false } && (load ?? save) is not null)
         {
             throw new UserErrorException("--save-state and --load-state are for recurrent models, whose state does not grow; this one has softmax layers.");
+        }
+
+        if (save is not null && Directory.Exists(save))
+        {
+            throw new UserErrorException($"--save-state is {save}, which is a folder; give the path of a file.");
         }
 
         if (save is not null && !Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(save))))

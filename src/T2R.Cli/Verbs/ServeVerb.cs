@@ -76,14 +76,14 @@ internal static class ServeVerb
             QuantizedFormat? quantization = model.Quantization(parsed, problems);
             using ModelFolder? folder = model.Open(parsed, problems);
             TextTokenizer? tokenizer = folder is null ? null : problems.Try(folder.OpenTokenizer);
-            IReadOnlyList<int>? ends = tokenizer is null ? null : problems.Try(() => folder!.EndIds(tokenizer));
-            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, ends ?? [], problems);
+            BoundaryIds? boundaries = tokenizer is null ? null : ModelOptions.Boundaries(folder!, tokenizer, problems);
+            ChatTemplate? chat = tokenizer is null ? null : Template(parsed.GetValue(template), folder!, tokenizer, boundaries?.Ends ?? [], problems);
             problems.ThrowIfAny();
             using var logs = new ServerLog(parsed.GetValue(log));
             string fingerprint = folder!.Fingerprint(), called = parsed.GetValue(name) ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder.Path)));
             using CausalLM loaded = ModelOptions.Load(folder, device!, dtype!.Value, quantization);
-            var engine = new Engine(Decoders.Open(loaded, parsed.GetValue(slots)), tokenizer!, fingerprint, engineOptions with { EndIds = ends! });
-            Serve(new ServedModel(called, fingerprint, engine, tokenizer!, chat), options, logs, patience, stop).GetAwaiter().GetResult();
+            var engine = new Engine(Decoders.Open(loaded, parsed.GetValue(slots)), tokenizer!, fingerprint, engineOptions with { EndIds = boundaries!.Ends });
+            Serve(new ServedModel(called, fingerprint, engine, tokenizer!, boundaries, chat), options, logs, patience, stop).GetAwaiter().GetResult();
         });
         return verb;
     }

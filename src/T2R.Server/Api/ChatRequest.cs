@@ -38,7 +38,7 @@ internal static class ChatRequest
         fields.Refuse("functions", IsEmpty, "the model calls no functions");
         fields.Refuse("response_format", f => f.ValueKind == JsonValueKind.Object && f.TryGetProperty("type", out JsonElement type) && type.ValueEquals("text"), "answers are plain text");
         var request = new ApiRequest(
-            fields.Text("model"), prompt is null ? [] : [prompt], choices, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(choices));
+            fields.Text("model"), prompt is null ? [] : [prompt], choices, generation.IsSeeded, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(choices));
         fields.ThrowIfAny();
         return request;
     }

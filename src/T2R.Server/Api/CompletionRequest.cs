@@ -26,7 +26,7 @@ internal static class CompletionRequest
         fields.Refuse("suffix", s => s.ValueKind == JsonValueKind.String && s.GetString()!.Length == 0, "the model continues texts and does not fill gaps");
         fields.Refuse("best_of", b => b.ValueKind == JsonValueKind.Number && b.TryGetInt32(out int of) && of == choices, "ask for as many as you want to see with 'n'");
         var request = new ApiRequest(
-            fields.Text("model"), prompts, choices, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(prompts.Count * choices));
+            fields.Text("model"), prompts, choices, generation.IsSeeded, generation.Request, stream, generation.IncludeUsage(), generation.SessionId(prompts.Count * choices));
         fields.ThrowIfAny();
         return request;
     }
@@ -36,7 +36,7 @@ internal static class CompletionRequest
     {
         if (fields.Find("prompt") is not { } prompt)
         {
-            return [model.Writer().Begin().Finish()];
+            return [Begun()];
         }
 
         if (prompt.ValueKind != JsonValueKind.Array)
@@ -65,10 +65,21 @@ internal static class CompletionRequest
 
         Prompt One(JsonElement one) => one.ValueKind switch
         {
-            JsonValueKind.String => model.Writer().Begin().Spelled(one.GetString()!).Finish(),
+            JsonValueKind.String => one.GetString() is { Length: > 0 } text ? model.Begun().Spelled(text).Finish() : Begun(),
             JsonValueKind.Array => Ids(one),
             _ => fields.Wrong<Prompt>("prompt", one, "a text, ids, or an array of them") ?? Nothing,
         };
+
+        Prompt Begun()
+        {
+            if (model.Boundaries is { PromptBegin: null, Begin: null })
+            {
+                fields.Add("prompt", "'prompt' is empty, and the model has no token that begins a text; expected a text.");
+                return Nothing;
+            }
+
+            return model.Writer().Begin().Finish();
+        }
 
         Prompt Ids(JsonElement array)
         {

@@ -79,7 +79,7 @@ internal sealed class GenerationEndpoint(
                         Prompt = ids,
                         From = from,
                         KeepState = request.SessionId is not null,
-                        Sampling = sampling with { Seed = unchecked(sampling.Seed + (ulong)i) },
+                        Sampling = sampling with { Seed = unchecked(sampling.Seed + (ulong)(request.IsSeeded ? i : choices.Count)) },
                     };
                     choices.Add(new ChoiceRun(new AnswerChoice(choices.Count), prompt, ids.Count, (int)(from?.Length ?? 0), Submit(generation, gone), keepsTokens));
                 }

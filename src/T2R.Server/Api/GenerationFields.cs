@@ -37,6 +37,9 @@ internal sealed class GenerationFields(RequestFields fields, ServedModel model, 
         fields.Refuse("frequency_penalty", IsZero, Penalties);
     }
 
+    /// <summary>Whether the client gave a seed.</summary>
+    public bool IsSeeded => fields.Find("seed") is not null;
+
     /// <summary>How the text is continued.</summary>
     public GenerationRequest Request => _request;
 

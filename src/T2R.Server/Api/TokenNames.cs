@@ -11,7 +11,15 @@ internal sealed class TokenNames(TextTokenizer tokenizer)
     // JSON has no infinity.
     private const double Least = -9999;
 
-    /// <summary>The text of a token; a control token's own name; <c>bytes:\x0a</c> for bytes that may be no characters.</summary>
+    // Characters that are a token of text.
+    private readonly HashSet<byte> _ascii =
+    [
+        .. Enumerable.Range(0, tokenizer.VocabularySize).Select(id => tokenizer[id]).Where(t => t.Kind == TokenKind.Text && t.Utf8.Length == 1).Select(t => t.Utf8.Span[0]),
+    ];
+
+    /// <summary>
+    /// The text of a token; a special token's own name; <c>bytes:\xc3</c> for bytes that may be no characters, or that are one which another token is.
+    /// </summary>
     public string this[int id]
     {
         get
@@ -19,6 +27,7 @@ internal sealed class TokenNames(TextTokenizer tokenizer)
             Token token = tokenizer[id];
             return token.Kind switch
             {
+                TokenKind.Bytes when token.Utf8.Span is [< 128 and var character] && !_ascii.Contains(character) => ((char)character).ToString(),
                 TokenKind.Bytes => $"bytes:{string.Concat(token.Utf8.ToArray().Select(b => $"\\x{b:x2}"))}",
                 TokenKind.Text => Encoding.UTF8.GetString(token.Utf8.Span),
                 _ => token.Name,

@@ -4,7 +4,7 @@ using T2R.Server.Prompts;
 namespace T2R.Server.Chat;
 
 /// <summary>
-/// How a conversation becomes a prompt, as the model was taught: a template in Jinja, rendered as transformers renders it. Control tokens that the template writes are their ids; those that
+/// How a conversation becomes a prompt, as the model was taught: a template in Jinja, rendered as transformers renders it. Special tokens that the template writes are their ids; those that
 /// somebody says in the conversation stay text. Nothing is put before what the template writes, which has the beginning's token if the model wants one.
 /// </summary>
 public sealed class ChatTemplate
@@ -23,10 +23,10 @@ public sealed class ChatTemplate
     /// <summary>Texts that end an answer beside the model's own end-of-text token.</summary>
     internal IReadOnlyList<string> Stops { get; init; } = [];
 
-    /// <summary>Control tokens without which a tokenizer cannot write it.</summary>
+    /// <summary>Special tokens without which a tokenizer cannot write it.</summary>
     internal IReadOnlyList<string> Controls { get; init; } = [];
 
-    /// <summary>The control token that ends an answer, which must be the model's end-of-text; null if that is any.</summary>
+    /// <summary>The special token that ends an answer, which must be the model's end-of-text; null if that is any.</summary>
     internal string? End { get; init; }
 
     /// <summary>What its names stand for beside the conversation, such as <c>bos_token</c>; what the model's own do unless they are here.</summary>

@@ -46,7 +46,7 @@ public static class ChatTemplates
     {
         foreach (string token in template.Controls.Where(c => !tokenizer.ControlTokens.ContainsKey(c)))
         {
-            problems.Add($"The chat template '{template.Name}' needs the control token {token}, which the tokenizer does not have; give another with --chat-template.");
+            problems.Add($"The chat template '{template.Name}' needs the special token {token}, which the tokenizer does not have; give another with --chat-template.");
         }
 
         if (template.End is { } end && tokenizer.ControlTokens.TryGetValue(end, out int id) && !endOfText.Contains(id))

@@ -3,7 +3,7 @@ namespace T2R.Server.Chat;
 /// <summary>Templates to choose by name, for a model whose folder has none that can be used.</summary>
 internal static class NamedTemplates
 {
-    /// <summary>The name that the control tokens' names have in templates here.</summary>
+    /// <summary>The name that the special tokens' names have in templates here.</summary>
     public const string ControlTokens = "control_tokens";
 
     // For a model that was taught none.
@@ -15,7 +15,7 @@ internal static class NamedTemplates
         Assistant:
         """;
 
-    // The marks are text to older tokenizers, which want what the system says before the first question, and control tokens to newer ones, which want it before the last (mistral-common,
+    // The marks are text to older tokenizers, which want what the system says before the first question, and special tokens to newer ones, which want it before the last (mistral-common,
     // versions 1 and 3).
     private const string Mistral = """
         {%- set marked = '[INST]' in control_tokens and '[/INST]' in control_tokens -%}

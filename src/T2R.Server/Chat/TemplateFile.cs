@@ -21,7 +21,7 @@ internal static class TemplateFile
         return Config(folder) is { } json && json.TryGetProperty("chat_template", out JsonElement template) && TextOf(template, config) is { } text ? (text, config) : null;
     }
 
-    /// <summary>The tokens that tokenizer_config.json names, such as <c>bos_token</c>.</summary>
+    /// <summary>The tokens that tokenizer_config.json names, such as <c>bos_token</c>; empty for one that it says there is none of.</summary>
     /// <exception cref="UserErrorException">The file is damaged.</exception>
     public static IReadOnlyDictionary<string, string> Tokens(string folder)
     {
@@ -29,9 +29,9 @@ internal static class TemplateFile
         foreach (JsonProperty property in Config(folder)?.EnumerateObject().Where(p => p.Name.EndsWith("_token", StringComparison.Ordinal)) ?? [])
         {
             JsonElement token = property.Value.ValueKind == JsonValueKind.Object && property.Value.TryGetProperty("content", out JsonElement content) ? content : property.Value;
-            if (token.ValueKind == JsonValueKind.String)
+            if (token.ValueKind is JsonValueKind.String or JsonValueKind.Null)
             {
-                tokens[property.Name] = token.GetString()!;
+                tokens[property.Name] = token.GetString() ?? "";
             }
         }
 

@@ -121,6 +121,11 @@ public sealed class CheckpointFolder : IDisposable
                 + "AutoModelForCausalLM.from_pretrained(folder, dtype='auto').save_pretrained(new_folder, safe_serialization=True).");
         }
 
+        if (Directory.EnumerateFiles(folder, "*.gguf").FirstOrDefault() is { } packed)
+        {
+            return new UserErrorException($"{folder}: the weights are in GGUF ({System.IO.Path.GetFileName(packed)}), {expected}; fetch the checkpoint that they were made of.");
+        }
+
         string[] shards = [.. Directory.EnumerateFiles(folder, "*.safetensors").Select(f => System.IO.Path.GetFileName(f)).Order()];
         return new UserErrorException(shards.Length > 0
             ? $"{folder}: there is {shards[0]} but no index, {expected}; fetch {ShardIndex.FileName} too, or rename a single file to {SingleFileName}."

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 
 namespace T2R.Checkpoints;
@@ -51,6 +52,14 @@ public sealed class ConfigJson
     /// <param name="key">Its key.</param>
     /// <param name="fallback">What an absent or null key means.</param>
     public int Id(string key, int fallback) => Read(key, fallback, "a token id", (JsonElement e, out int value) => First(e).TryGetInt32(out value) && value >= 0);
+
+    /// <summary>An id, or several.</summary>
+    /// <param name="key">Its key.</param>
+    /// <param name="fallback">What an absent or null key means.</param>
+    public ImmutableArray<int> Ids(string key, int fallback) =>
+        Find(key) is not { } element ? [fallback]
+        : TokenIds.In(element) is [_, ..] ids ? ids
+        : Wrong<ImmutableArray<int>>(key, element, "a token id, or a list of them", [fallback]);
 
     /// <summary>A positive number.</summary>
     /// <param name="key">Its key.</param>

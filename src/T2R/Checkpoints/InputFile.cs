@@ -75,6 +75,11 @@ public static class InputFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
+            if (json.AsSpan().StartsWith("version https://git-lfs"u8))
+            {
+                throw new UserErrorException($"{path}: holds a pointer of Git LFS and not the file itself; fetch it with `git lfs pull`.", e);
+            }
+
             throw new UserErrorException($"{path}: not valid JSON ({e.Message}); the download may be incomplete, mend the file or fetch it again.", e);
         }
     }

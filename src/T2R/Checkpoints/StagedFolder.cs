@@ -53,6 +53,9 @@ public sealed class StagedFolder : IDisposable
     /// <summary>Whether <see cref="Commit"/> waits for the disk.</summary>
     internal bool Flushes { get; }
 
+    /// <summary>Where names are new: the target's in its parent, and those of parents that were made in theirs.</summary>
+    internal IEnumerable<string> FoldersWithNewNames => new[] { Target }.Concat(_createdParents).Select(made => System.IO.Path.GetDirectoryName(made)!);
+
     /// <summary>Checks that the disk has room, before anything is written.</summary>
     /// <param name="bytes">Bytes that are going to be written.</param>
     /// <exception cref="IOException">It has not; the message says how much is needed and how much is free.</exception>
@@ -82,7 +85,7 @@ public sealed class StagedFolder : IDisposable
         _committed = true;
         if (Flushes)
         {
-            Posix.Sync(System.IO.Path.GetDirectoryName(Target)!);
+            Array.ForEach([.. FoldersWithNewNames], Posix.Sync);
         }
     }
 

@@ -203,7 +203,7 @@ public sealed class FolderWriter : IDisposable
 
         if (!File.Exists(Path.Combine(_folder.Path, GenerationConfigFile)))
         {
-            WriteText(GenerationConfigFile, Json(new JsonObject { ["bos_token_id"] = _config.BosTokenId, ["eos_token_id"] = _config.EosTokenId }));
+            WriteText(GenerationConfigFile, Json(new JsonObject { ["bos_token_id"] = _config.BosTokenId, ["eos_token_id"] = BoundaryIds.Json(_config.EosTokenIds) }));
         }
     }
 }

@@ -16,6 +16,16 @@ public sealed record Perplexity(double Loss, long Predictions)
     /// <summary>e to the <see cref="Loss"/>.</summary>
     public double Value => Math.Exp(Loss);
 
+    /// <summary>Passes if it is a number.</summary>
+    /// <exception cref="UserErrorException">It is none.</exception>
+    public void Require()
+    {
+        if (!double.IsFinite(Value))
+        {
+            throw new UserErrorException($"The loss is {Loss}, of which there is no perplexity: the model's weights are damaged, or too large for the dtype; try float32.");
+        }
+    }
+
     /// <summary>
     /// Measures windows in the chunk form: T ids give T − 1 predictions, each window starts from nothing. Softmax in fp32, sums in fp64; no gradients.
     /// </summary>

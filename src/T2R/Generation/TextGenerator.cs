@@ -17,14 +17,17 @@ public sealed class TextGenerator : IDisposable
 {
     private readonly CausalLM _model;
 
-    private TextGenerator(CausalLM model, TextTokenizer tokenizer, Engine engine, IReadOnlyList<string> warnings) =>
-        (_model, Tokenizer, Engine, Warnings) = (model, tokenizer, engine, warnings);
+    private TextGenerator(CausalLM model, TextTokenizer tokenizer, BoundaryIds boundaries, Engine engine, IReadOnlyList<string> warnings) =>
+        (_model, Tokenizer, Boundaries, Engine, Warnings) = (model, tokenizer, boundaries, engine, warnings);
 
     /// <summary>Generates; this disposes it.</summary>
     public Engine Engine { get; }
 
     /// <summary>Turns text into the model's ids.</summary>
     public TextTokenizer Tokenizer { get; }
+
+    /// <summary>The ids that begin and end a text.</summary>
+    public BoundaryIds Boundaries { get; }
 
     /// <summary>What is odd and does no harm, such as a config key that T2R does not know, or a part of the model that no kernel of T2R's takes on this card.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -53,14 +56,14 @@ public sealed class TextGenerator : IDisposable
 
         using var opened = problems.Try(() => ModelFolder.Open(folder));
         var tokenizer = opened is null ? null : problems.Try(opened.OpenTokenizer);
-        var ends = tokenizer is null ? null : problems.Try(() => opened!.EndIds(tokenizer));
+        var boundaries = tokenizer is null ? null : problems.Try(() => opened!.Boundaries(tokenizer));
         problems.ThrowIfAny();
         numbers = Decoders.LoadIn(opened!.Config, place!, numbers);
         var model = opened.Load(place!, numbers, format);
         try
         {
-            var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint(), new EngineOptions { EndIds = ends! });
-            return new TextGenerator(model, tokenizer!, engine, [.. opened.Warnings, .. MissingKernels.On(opened.Config, numbers, place!)]);
+            var engine = new Engine(Decoders.Open(model, slots), tokenizer!, opened.Fingerprint(), new EngineOptions { EndIds = boundaries!.Ends });
+            return new TextGenerator(model, tokenizer!, boundaries, engine, [.. opened.Warnings, .. boundaries.Warnings, .. MissingKernels.On(opened.Config, numbers, place!)]);
         }
         catch
         {
@@ -70,7 +73,7 @@ public sealed class TextGenerator : IDisposable
     }
 
     /// <summary>Continues a text. It begins when it is enumerated, and leaving it early ends it; enumerated again, it generates again.</summary>
-    /// <param name="prompt">The text; empty to begin one. The beginning-of-text id is put before it.</param>
+    /// <param name="prompt">The text; empty to begin one. The beginning-of-text id is put before it if the tokenizer says so (<see cref="BoundaryIds.PromptBegin"/>).</param>
     /// <param name="maxNewTokens">Where it ends at the latest, in tokens; it ends before that with the model's end-of-text token.</param>
     /// <param name="sampling">How tokens are chosen.</param>
     /// <param name="cancellation">Ends it with an <see cref="OperationCanceledException"/>.</param>
@@ -85,7 +88,7 @@ public sealed class TextGenerator : IDisposable
         ArgumentNullException.ThrowIfNull(prompt);
         var request = new GenerationRequest
         {
-            Prompt = Tokenizer.EncodePrompt(prompt, Engine.Config.BosTokenId),
+            Prompt = Boundaries.EncodePrompt(Tokenizer, prompt),
             MaxNewTokens = maxNewTokens,
             Sampling = sampling ?? new SamplingOptions(),
         };

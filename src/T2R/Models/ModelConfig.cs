@@ -37,8 +37,8 @@ public sealed record ModelConfig
     /// <summary>Id that begins a text.</summary>
     public int BosTokenId { get; init; } = 1;
 
-    /// <summary>Id that ends a text.</summary>
-    public int EosTokenId { get; init; } = 2;
+    /// <summary>Ids that end a text, one or more: chat models end an answer with another than a document.</summary>
+    public ImmutableArray<int> EosTokenIds { get; init; } = [2];
 
     /// <summary>Blocks, L.</summary>
     public int Layers => Mixers.Length;

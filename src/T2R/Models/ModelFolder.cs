@@ -1,4 +1,3 @@
-using System.Text.Json;
 using T2R.Checkpoints;
 using T2R.Interop;
 using T2R.Ops.Quantized;
@@ -10,7 +9,7 @@ namespace T2R.Models;
 /// <summary>A model's folder on disk, opened and checked; its weights stay in the files until they are asked for.</summary>
 public sealed class ModelFolder : IDisposable
 {
-    private static readonly string[] EndFiles = ["config.json", "generation_config.json"];
+    private const int NamedPieces = 5;
 
     private readonly CheckpointFolder _checkpoint;
     private readonly IReadOnlyDictionary<string, StoredWeight> _stored;
@@ -61,7 +60,13 @@ public sealed class ModelFolder : IDisposable
         {
             throw new UserErrorException(File.Exists(path)
                 ? $"{path}: is a file; expected the folder that holds config.json and the weights."
-                : $"{path}: no such folder; expected a Hugging Face folder with config.json and model.safetensors.");
+                : $"{path}: no such folder; expected a Hugging Face folder with config.json and model.safetensors. T2R downloads nothing: fetch a model first.");
+        }
+
+        string snapshots = System.IO.Path.Combine(path, "snapshots");
+        if (!File.Exists(System.IO.Path.Combine(path, "config.json")) && Directory.Exists(snapshots) && Directory.GetDirectories(snapshots) is [var snapshot, ..])
+        {
+            throw new UserErrorException($"{path}: has no config.json; it is a model's folder in Hugging Face's cache, and the model is in {snapshot}.");
         }
 
         var problems = new Problems();
@@ -90,20 +95,21 @@ public sealed class ModelFolder : IDisposable
     public TextTokenizer OpenTokenizer()
     {
         var tokenizer = TokenizerFolder.Open(Path);
-        return tokenizer.VocabularySize <= Config.VocabularySize
-            ? tokenizer
-            : throw new UserErrorException(
-                $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together.");
+        int beyond = tokenizer.VocabularySize - Config.VocabularySize;
+        if (beyond <= 0)
+        {
+            return tokenizer;
+        }
+
+        string names = string.Join(", ", Enumerable.Range(Config.VocabularySize, Math.Min(beyond, NamedPieces)).Select(id => $"'{tokenizer[id].Name}' ({id})"));
+        throw new UserErrorException(
+            $"{Path}: the tokenizer has {tokenizer.VocabularySize} pieces and the model {Config.VocabularySize} (vocab_size in config.json); they do not belong together, or tokens were added that the model has no rows for: {names}{(beyond > NamedPieces ? " and more" : "")}. Take the tokenizer's files that came with the weights, or such tokens out of them (added_tokens.json, tokenizer.json).");
     }
 
-    /// <summary>The ids that end a text: those that config.json and generation_config.json name as <c>eos_token_id</c>, and the tokenizer's own.</summary>
+    /// <summary>The ids that begin and end a text.</summary>
     /// <param name="tokenizer">The folder's (<see cref="OpenTokenizer"/>); null if there is none.</param>
-    /// <exception cref="UserErrorException">generation_config.json is damaged.</exception>
-    public IReadOnlyList<int> EndIds(TextTokenizer? tokenizer)
-    {
-        IEnumerable<int> named = EndFiles.Select(name => System.IO.Path.Combine(Path, name)).Where(File.Exists).SelectMany(file => EndIdsIn(InputFile.ReadJson(file)));
-        return [.. named.Concat([Config.EosTokenId, tokenizer?.EndOfSentenceId ?? Config.EosTokenId]).Distinct()];
-    }
+    /// <exception cref="UserErrorException">generation_config.json is damaged, or the id that begins a text is none of the model's.</exception>
+    public BoundaryIds Boundaries(TextTokenizer? tokenizer) => BoundaryIds.Of(Config, tokenizer, Path);
 
     /// <summary>Reads a weight as it is stored, into a CPU tensor of its own, owned by the current dispose scope.</summary>
     /// <param name="spec">Which weight.</param>
@@ -170,12 +176,6 @@ public sealed class ModelFolder : IDisposable
             return toCard ? empty(spec.Shape.AsSpan(), held, device) : TensorMemory.ToBeFilled(spec.Shape.AsSpan(), held);
         }
     }
-
-    // A number, or several.
-    private static IEnumerable<int> EndIdsIn(JsonElement json) =>
-        json.ValueKind != JsonValueKind.Object || !json.TryGetProperty("eos_token_id", out JsonElement ids) ? []
-        : (ids.ValueKind == JsonValueKind.Array ? ids.EnumerateArray().ToArray() : [ids])
-            .Select(id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int value) ? value : -1).Where(id => id >= 0);
 
     private bool IsQuantized(WeightSpec spec) => Config.Quantization is not null && spec.IsProjection;
 

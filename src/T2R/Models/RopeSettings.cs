@@ -26,7 +26,13 @@ internal static class RopeSettings
             json.Refuse("rope_parameters", "does not say what rope_scaling says; keep the one that the model was trained with.");
         }
 
-        return (parameters.Number("rope_theta", theta), current);
+        double given = parameters.Number("rope_theta", theta);
+        if (json.Has("rope_theta") && given != theta)
+        {
+            json.Refuse("rope_parameters", $"has rope_theta {given}, and outside of it there is rope_theta {theta}; keep the one that the model was trained with.");
+        }
+
+        return (given, current);
     }
 
     /// <summary>The object <c>rope_scaling</c>; null when nothing is scaled.</summary>

@@ -46,7 +46,9 @@ public sealed record DataSection
         };
         if (yaml.Has("validation") == yaml.Has("held_out"))
         {
-            yaml.Refuse("validation", "or data.held_out, one of them, is needed: files to measure on, or the share of training documents to hold out, such as 0.01.");
+            yaml.Refuse("validation", yaml.Has("validation")
+                ? "and data.held_out are both given; keep one of them, and set the other to null: files to measure on, or the share of training documents to hold out."
+                : "or data.held_out, one of them, is needed: files to measure on, or the share of training documents to hold out, such as 0.01.");
         }
 
         yaml.RefuseTheRest();

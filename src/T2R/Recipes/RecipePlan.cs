@@ -12,9 +12,9 @@ namespace T2R.Recipes;
 public sealed class RecipePlan : IDisposable
 {
     private RecipePlan(
-        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, IReadOnlyList<ICorpus> train, ICorpus? validation)
+        RecipeShape shape, ModelFolder? source, ConversionPlan? conversion, string tokenizerFolder, TextTokenizer tokenizer, BoundaryIds boundaries, IReadOnlyList<ICorpus> train, ICorpus? validation)
     {
-        (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, train, validation);
+        (Shape, Source, Conversion, TokenizerFolderPath, Tokenizer, Boundaries, Train, Validation) = (shape, source, conversion, tokenizerFolder, tokenizer, boundaries, train, validation);
     }
 
     /// <summary>The recipe.</summary>
@@ -38,6 +38,9 @@ public sealed class RecipePlan : IDisposable
     /// <summary>The tokenizer.</summary>
     public TextTokenizer Tokenizer { get; }
 
+    /// <summary>The ids that begin and end a text; one stands before each document.</summary>
+    public BoundaryIds Boundaries { get; }
+
     /// <summary>Training documents of each source, the held-out ones not yet taken out.</summary>
     public IReadOnlyList<ICorpus> Train { get; }
 
@@ -60,7 +63,7 @@ public sealed class RecipePlan : IDisposable
     public bool NeedsTeacher => Shape.Teacher is not null;
 
     /// <summary>What will surprise the user though the run goes on: of the source, and settings that have no effect.</summary>
-    public IReadOnlyList<string> Warnings => [.. Conversion?.Warnings ?? Source?.Warnings ?? [], .. SettingsWithoutEffect()];
+    public IReadOnlyList<string> Warnings => [.. Conversion?.Warnings ?? Source?.Warnings ?? [], .. Boundaries.Warnings, .. SettingsWithoutEffect()];
 
     /// <summary>Likewise of the training; when it runs it says these itself.</summary>
     public IReadOnlyList<string> TrainingWarnings => [.. IdleOptions.In(Recipe.Training, Config, hasHeldOut: true, onCard: Card is not null), .. Card is null ? [] : MissingKernels.OfShape(Config, Dtype)];
@@ -87,11 +90,17 @@ public sealed class RecipePlan : IDisposable
             var tokenizer = recipe.Model.Source is { } missing && !Directory.Exists(missing) ? null : problems.Try(tokenizerKey, () => TokenizerFolder.Open(tokenizerFolder));
             var train = recipe.Data.Train.Select(source => problems.Try(recipe.Data.Train.Count > 1 ? "data.sources" : "data.train", () => CorpusReader.OpenAll([source.Text]))).ToList();
             var validation = recipe.Data.Validation.Count == 0 ? null : problems.Try("data.validation", () => CorpusReader.Open(recipe.Data.Validation, recipe.Data.Format, recipe.Data.Field));
+            if (config is not null && source is null && tokenizer is { BeginningOfSentenceId: { } begin })
+            {
+                config = config with { BosTokenId = begin, EosTokenIds = tokenizer.EndOfSentenceId is { } end ? [end] : config.EosTokenIds };
+            }
+
             CheckTogether(recipe, config, tokenizer, problems);
+            var boundaries = config is null || tokenizer is null ? null : problems.Try(() => BoundaryIds.Of(config, tokenizer, source?.Path));
             var shape = config is null ? null : new RecipeShape(recipe, config, RecipeShape.TeacherOf(recipe, source?.Config), card);
             shape?.CheckCard(isHere: imagined is null, problems);
             problems.ThrowIfAny();
-            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, [.. train.OfType<ICorpus>()], validation);
+            return new RecipePlan(shape!, source, conversion, tokenizerFolder, tokenizer!, boundaries!, [.. train.OfType<ICorpus>()], validation);
         }
         catch
         {
@@ -119,7 +128,7 @@ public sealed class RecipePlan : IDisposable
     private static ModelFolder Open(string folder) => Path.Exists(folder)
         ? ModelFolder.Open(folder)
         : throw new UserErrorException(
-            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. Without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
+            $"{folder}: no such folder; expected a Hugging Face folder with config.json, model.safetensors and tokenizer.model or tokenizer.json. T2R downloads nothing: fetch a model first; without it, `--dry-run --shape mistral-7b` plans the memory, as does the path of a config.json.");
 
     private static void CheckTogether(Recipe recipe, ModelConfig? config, TextTokenizer? tokenizer, Problems problems)
     {

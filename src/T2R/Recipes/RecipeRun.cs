@@ -21,6 +21,9 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>The resolved recipe's name in a run's folder.</summary>
     internal const string RecipeFile = "recipe.yaml";
 
+    /// <summary>What can lie in a run's folder before <see cref="RecipeFile"/> does.</summary>
+    internal static readonly ImmutableArray<string> LeftEarly = ["run.log", "tokens"];
+
     /// <summary>Where in a run's folder the converted model is.</summary>
     internal const string ConvertedName = "converted";
 

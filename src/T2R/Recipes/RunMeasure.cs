@@ -44,12 +44,13 @@ internal sealed class RunMeasure(RecipePlan plan, RunText text, RunWatch watch, 
     private List<ReportSample> Samples(CausalLM model)
     {
         var samples = plan.Recipe.Samples;
-        using var engine = new Engine(Decoders.Open(model, slots: 1), plan.Tokenizer);
+        var boundaries = plan.Boundaries;
+        using var engine = new Engine(Decoders.Open(model, slots: 1), plan.Tokenizer, options: new EngineOptions { EndIds = boundaries.Ends });
         return [.. samples.Prompts.Select(p => new ReportSample(p, string.Concat(Continue(p).Select(t => t.Text))))];
 
         IEnumerable<GenerationToken> Continue(string prompt) => engine.Submit(new GenerationRequest
         {
-            Prompt = plan.Tokenizer.EncodePrompt(prompt, model.Config.BosTokenId),
+            Prompt = boundaries.EncodePrompt(plan.Tokenizer, prompt),
             Sampling = new SamplingOptions { Temperature = samples.Temperature, Seed = (ulong)samples.Seed },
             MaxNewTokens = samples.MaxNewTokens,
         }).Tokens.ToBlockingEnumerable(cancellation);

@@ -12,7 +12,7 @@ public sealed record RunOutlook(int StepsDone, string? Redrawn)
     /// <param name="plan">The recipe.</param>
     /// <param name="folder">The run's folder, which need not exist.</param>
     /// <param name="exports">Whether an export follows the training.</param>
-    /// <exception cref="UserErrorException">The folder is a file, another process trains in it, it holds another recipe's run, or something else where the export goes; or nothing would be left of the training.</exception>
+    /// <exception cref="UserErrorException">The folder is a file, another process trains in it, it holds another recipe's run or no run at all, or something else where the export goes; or nothing would be left of the training.</exception>
     public static RunOutlook Of(RecipePlan plan, string folder, bool exports)
     {
         using var held = RunFolder.TryHold(folder);
@@ -31,6 +31,11 @@ public sealed record RunOutlook(int StepsDone, string? Redrawn)
     internal static void Refuse(RecipePlan plan, string folder, RunRecord now, bool exports)
     {
         var problems = new Problems();
+        if (Foreign(folder) is { } foreign)
+        {
+            problems.Add($"{folder}: holds {foreign} and no run (there is no {RecipeRun.RecipeFile}), and a run's files would lie among them; give --out a folder that is new, empty or a run's.");
+        }
+
         problems.Try(() => RunChanges.Refuse(plan, folder, Path.Combine(folder, RecipeRun.ConvertedName), now));
         if (exports)
         {
@@ -44,4 +49,9 @@ public sealed record RunOutlook(int StepsDone, string? Redrawn)
 
         problems.ThrowIfAny();
     }
+
+    // What lies in a folder that no run has begun in, beside what a run that was killed early leaves.
+    private static string? Foreign(string folder) => !Directory.Exists(folder) || File.Exists(Path.Combine(folder, RecipeRun.RecipeFile))
+        ? null
+        : Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).FirstOrDefault(n => !n!.StartsWith('.') && !RecipeRun.LeftEarly.Contains(n));
 }

@@ -56,7 +56,7 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
         void Warn(string sentence) => watch.Observers?.ToList().ForEach(o => o.Warned(sentence));
 
         void Open(ICorpus corpus, long damagedLimit, Action<string>? warn) => opened.Add(TokenCache.Open(
-            paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Tokenizer.BeginningOfSentenceId!.Value, new TokenizingOptions
+            paths[opened.Count], corpus, plan.Tokenizer, tokenizerHash, plan.Boundaries.Begin!.Value, new TokenizingOptions
             {
                 DamagedLimit = damagedLimit,
                 Warn = warn,

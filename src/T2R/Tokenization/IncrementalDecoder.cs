@@ -15,7 +15,7 @@ public abstract class IncrementalDecoder
 
     /// <summary>Takes one id.</summary>
     /// <param name="id">From 0 to the vocabulary's size, exclusive.</param>
-    /// <returns>The text that is now certain; empty for control tokens and incomplete characters.</returns>
+    /// <returns>The text that is now certain; empty for special tokens and incomplete characters.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There is no such id.</exception>
     public abstract string Append(int id);
 

@@ -18,7 +18,7 @@ internal sealed class SentencePieceDecoder(SentencePieceTokenizer tokenizer, boo
         SentencePiece piece = tokenizer.Model.Pieces[tokenizer.Checked(id)];
         string text = piece.Type == SentencePieceType.Byte ? _characters.Append([(byte)BytePiece.Value(piece.Text)]) : _characters.Flush();
         _begun |= text.Length > 0;
-        return piece.Type == SentencePieceType.Byte ? text : text + Text(piece);
+        return piece.Type == SentencePieceType.Byte ? text : text + Text(piece, tokenizer.IsShown(id));
     }
 
     /// <inheritdoc/>
@@ -28,11 +28,11 @@ internal sealed class SentencePieceDecoder(SentencePieceTokenizer tokenizer, boo
         return _characters.Flush();
     }
 
-    private string Text(SentencePiece piece)
+    private string Text(SentencePiece piece, bool isShown)
     {
         string text = piece.Type switch
         {
-            SentencePieceType.Control => "",
+            SentencePieceType.Control when !isShown => "",
             SentencePieceType.Unknown => tokenizer.Model.Trainer.UnknownSurface,
             _ => piece.Text,
         };

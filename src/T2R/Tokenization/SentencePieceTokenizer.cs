@@ -13,11 +13,15 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     private readonly SentencePieceNormalizer _normalizer;
     private readonly BpeEncoder _encoder;
     private readonly TokenFinder _controls;
+    private readonly IReadOnlySet<int> _shown;
 
     /// <summary>Makes a tokenizer of a model.</summary>
     /// <param name="model">The model; already checked.</param>
-    public SentencePieceTokenizer(SentencePieceModel model)
+    /// <param name="shown">Control pieces that decoding shows by their names; null for none.</param>
+    /// <param name="beginsPrompts">Whether a prompt begins with <see cref="BeginningOfSentenceId"/>; a file named <c>tokenizer.model</c> does not say so itself.</param>
+    public SentencePieceTokenizer(SentencePieceModel model, IReadOnlySet<int>? shown = null, bool beginsPrompts = true)
     {
+        _shown = shown ?? new HashSet<int>();
         Model = model;
         var vocabulary = new BpeVocabulary(model);
         _normalizer = new SentencePieceNormalizer(model, vocabulary.UserDefined);
@@ -29,6 +33,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
         _controls = new TokenFinder(ControlTokens);
         MostCharacters = model.Trainer.ByteFallback ? model.Pieces.Max(p => p.Text.Length) : null;
         BeginningOfSentenceId = ControlId(model.Trainer.BeginningOfSentencePiece);
+        PromptBeginId = beginsPrompts ? BeginningOfSentenceId : null;
         EndOfSentenceId = ControlId(model.Trainer.EndOfSentencePiece);
         PadId = ControlId(model.Trainer.PadPiece);
     }
@@ -44,6 +49,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override int? BeginningOfSentenceId { get; }
+
+    /// <inheritdoc/>
+    public override int? PromptBeginId { get; }
 
     /// <inheritdoc/>
     public override int? EndOfSentenceId { get; }
@@ -68,6 +76,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
             SentencePiece piece = Model.Pieces[Checked(id)];
             return piece.Type switch
             {
+                SentencePieceType.Control when IsShown(id) => new(TokenKind.Text, piece.Text, Encoding.UTF8.GetBytes(piece.Text)),
                 SentencePieceType.Control => new(TokenKind.Control, piece.Text, default),
                 SentencePieceType.Unknown => new(TokenKind.Unknown, piece.Text, Encoding.UTF8.GetBytes(Model.Trainer.UnknownSurface)),
                 SentencePieceType.Byte => new(TokenKind.Bytes, piece.Text, new[] { (byte)BytePiece.Value(piece.Text) }),
@@ -123,6 +132,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     /// <inheritdoc/>
     public override IncrementalDecoder NewDecoder(bool begun = false) => new SentencePieceDecoder(this, begun);
 
+    /// <summary>Whether an id is a control piece's that decoding shows by its name.</summary>
+    internal bool IsShown(int id) => _shown.Contains(id);
+
     /// <summary>Encodes a text merged in one piece, neither cutting nor remembering: what <see cref="AppendIds"/> must equal.</summary>
     internal void AppendIdsUncut(ReadOnlySpan<char> text, List<int> ids)
     {
@@ -149,15 +161,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
     protected override EncodeResults<EncodedToken> EncodeToTokens(string? text, ReadOnlySpan<char> textSpan, EncodeSettings settings)
     {
         string normalized = Normalize(textSpan, settings);
-        List<EncodedToken> tokens = _encoder.Tokens(normalized, Model.Pieces);
-        int consumed = normalized.Length;
-        if (tokens.Count > settings.MaxTokenCount)
-        {
-            tokens.RemoveRange(settings.MaxTokenCount, tokens.Count - settings.MaxTokenCount);
-            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
-        }
-
-        return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = consumed };
+        return Cut(_encoder.Tokens(normalized, Model.Pieces), settings.MaxTokenCount, normalized);
     }
 
     private string Normalize(ReadOnlySpan<char> text, EncodeSettings settings)

@@ -15,16 +15,19 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The id put before a document, null when there is none.</summary>
     public abstract int? BeginningOfSentenceId { get; }
 
+    /// <summary>The id put before a prompt: what the tokenizer's files say is added, which for some, as GPT-2's and SmolLM's, is nothing (null).</summary>
+    public abstract int? PromptBeginId { get; }
+
     /// <summary>The id put behind a document, null when there is none.</summary>
     public abstract int? EndOfSentenceId { get; }
 
     /// <summary>The id that fills up batches, null when there is none.</summary>
     public abstract int? PadId { get; }
 
-    /// <summary>The control tokens, by what they are called: those that decoding skips.</summary>
+    /// <summary>The special tokens, by what they are called; decoding skips them, but for those whose <see cref="Token.Kind"/> is text.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
-    /// <summary>What the tokens are called that <see cref="Split"/> finds in a text: control tokens, and others that were added to the vocabulary.</summary>
+    /// <summary>What the tokens are called that <see cref="Split"/> finds in a text: special tokens, and others that were added to the vocabulary.</summary>
     public virtual IEnumerable<string> FoundTokens => ControlTokens.Keys;
 
     /// <summary>
@@ -33,12 +36,12 @@ public abstract class TextTokenizer : Tokenizer
     /// </summary>
     public abstract int? MostCharacters { get; }
 
-    /// <summary>Whether <see cref="AppendIds"/> finds control tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
+    /// <summary>Whether <see cref="AppendIds"/> finds special tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
     public abstract bool FindsControls { get; }
 
     /// <summary>What an id stands for.</summary>
     /// <param name="id">The id.</param>
-    /// <returns>The token; a control token without a name if the id stands for nothing.</returns>
+    /// <returns>The token; a special token without a name if the id stands for nothing.</returns>
     /// <exception cref="ArgumentOutOfRangeException">It is not from 0 to <see cref="VocabularySize"/>, exclusive.</exception>
     public abstract Token this[int id] { get; }
 
@@ -49,7 +52,7 @@ public abstract class TextTokenizer : Tokenizer
 
     /// <summary>Cuts a text into parts that are encoded apart, each normalized; joined, their ids are the text's.</summary>
     /// <param name="text">Any UTF-16; a lone surrogate counts as U+FFFD.</param>
-    /// <param name="controls">Whether control tokens that the text spells are found; else they are text like any other.</param>
+    /// <param name="controls">Whether special tokens that the text spells are found; else they are text like any other.</param>
     /// <returns>The parts; no two texts follow each other.</returns>
     public abstract IReadOnlyList<TextPart> Split(string text, bool controls);
 
@@ -58,7 +61,7 @@ public abstract class TextTokenizer : Tokenizer
     public abstract string NormalizeNext(string text);
 
     /// <summary>Encodes a text as <see cref="Split"/> and <see cref="NormalizeNext"/> give it.</summary>
-    /// <param name="text">Normalized text; control tokens that it spells are text like any other.</param>
+    /// <param name="text">Normalized text; special tokens that it spells are text like any other.</param>
     /// <param name="ids">Receives the ids.</param>
     public abstract void AppendNormalizedIds(ReadOnlySpan<char> text, List<int> ids);
 
@@ -105,21 +108,27 @@ public abstract class TextTokenizer : Tokenizer
         return OperationStatus.Done;
     }
 
-    /// <summary>The ids of a text that begins: the beginning's id comes first, and only once if the text spells it too.</summary>
-    /// <param name="text">Any UTF-16.</param>
-    /// <param name="beginId">The id that begins a text.</param>
-    public int[] EncodePrompt(string text, int beginId)
-    {
-        List<int> ids = [beginId];
-        AppendIds(text, ids);
-        return [.. ids[ids.Count > 1 && ids[1] == beginId ? 1.. : ..]];
-    }
-
     /// <summary>An id that the vocabulary has.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It has not.</exception>
     internal int Checked(int id) => (uint)id < (uint)VocabularySize
         ? id
         : throw new ArgumentOutOfRangeException(nameof(id), id, $"The vocabulary has {VocabularySize} pieces; there is no id {id}.");
+
+    /// <summary>Keeps no more tokens than are wanted.</summary>
+    /// <param name="tokens">The normalized text's.</param>
+    /// <param name="most">How many are wanted.</param>
+    /// <param name="normalized">The normalized text.</param>
+    private protected static EncodeResults<EncodedToken> Cut(List<EncodedToken> tokens, int most, string normalized)
+    {
+        int consumed = normalized.Length;
+        if (tokens.Count > most)
+        {
+            tokens.RemoveRange(most, tokens.Count - most);
+            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
+        }
+
+        return new() { Tokens = tokens, NormalizedText = normalized, CharsConsumed = consumed };
+    }
 
     private static bool TryWrite(string text, Span<char> destination, ref int written)
     {

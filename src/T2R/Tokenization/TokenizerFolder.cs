@@ -1,16 +1,20 @@
 using System.Text;
+using System.Text.Json;
+using T2R.Checkpoints;
 using T2R.Tokenization.Json;
 
 namespace T2R.Tokenization;
 
 /// <summary>
 /// Finds the tokenizer that lies beside a checkpoint: <c>tokenizer.model</c> (SentencePiece), the original where a model has both, or <c>tokenizer.json</c>. The latter is taken though there
-/// is a <c>tokenizer.model</c> if that one is tiktoken's (Llama 3's), or lacks tokens that were added to the vocabulary later.
+/// is a <c>tokenizer.model</c> if that one is tiktoken's (Llama 3's), or lacks tokens that were added to the vocabulary later. A <c>tokenizer.model</c> without such a file has the tokens
+/// of <c>added_tokens.json</c> behind its own.
 /// </summary>
 public static class TokenizerFolder
 {
     private const string SentencePieceFile = "tokenizer.model";
     private const string JsonFile = "tokenizer.json";
+    private const string ConfigFile = "tokenizer_config.json";
 
     /// <summary>Opens a folder's tokenizer.</summary>
     /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
@@ -19,8 +23,20 @@ public static class TokenizerFolder
     public static TextTokenizer Open(string folder)
     {
         string path = FileIn(folder);
-        return Path.GetFileName(path) == JsonFile ? JsonTokenizer.Load(path) : new SentencePieceTokenizer(SentencePieceModel.Load(path));
+        if (Path.GetFileName(path) == JsonFile)
+        {
+            return JsonTokenizer.Load(path);
+        }
+
+        string configPath = Path.Combine(folder, ConfigFile);
+        JsonElement? config = File.Exists(configPath) && InputFile.ReadJson(configPath) is { ValueKind: JsonValueKind.Object } json ? json : null;
+        var (model, shown) = AddedPieces.Join(SentencePieceModel.Load(path), folder, config);
+        return new SentencePieceTokenizer(model, shown, SpecialTokens.AddsBeginning(config) ?? true);
     }
+
+    /// <summary>Whether a folder has a tokenizer, be it one that cannot be read.</summary>
+    /// <param name="folder">Any folder.</param>
+    public static bool IsIn(string folder) => File.Exists(Path.Combine(folder, SentencePieceFile)) || File.Exists(Path.Combine(folder, JsonFile));
 
     /// <summary>The file that a folder's tokenizer is made of.</summary>
     /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
@@ -49,12 +65,13 @@ public static class TokenizerFolder
 
     /// <summary>Says what a folder's tokenizer is, which file it is of, and which it is not.</summary>
     /// <param name="folder">A folder with <c>tokenizer.model</c> or <c>tokenizer.json</c>.</param>
-    /// <exception cref="UserErrorException">As <see cref="Open"/>.</exception>
-    public static string Describe(string folder)
+    /// <param name="tokenizer">What <see cref="Open"/> made of it.</param>
+    public static string Describe(string folder, TextTokenizer tokenizer)
     {
-        bool isJson = Path.GetFileName(FileIn(folder)) == JsonFile;
-        string kind = Open(folder) is JsonTokenizer json ? json.Kind : "SentencePiece", other = isJson ? SentencePieceFile : JsonFile;
-        return $"{(isJson ? JsonFile : SentencePieceFile)} ({kind}{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")})";
+        var json = tokenizer as JsonTokenizer;
+        string other = json is null ? JsonFile : SentencePieceFile;
+        string kind = json?.Kind ?? (File.Exists(Path.Combine(folder, AddedPieces.FileName)) ? $"SentencePiece, with {AddedPieces.FileName}" : "SentencePiece");
+        return $"{(json is null ? SentencePieceFile : JsonFile)} ({kind}{(File.Exists(Path.Combine(folder, other)) ? $"; {other} beside it is not used" : "")})";
     }
 
     // Lines of a token in base64, a space and its rank.
@@ -73,9 +90,9 @@ public static class TokenizerFolder
         {
             return JsonTokenizerReader.AddedIds(json).Any(id => id >= pieces);
         }
-        catch (UserErrorException)
+        catch (UserErrorException e)
         {
-            return false; // the other file is whole
+            throw new UserErrorException([.. e.Problems, $"{json}: which tokens it adds to {SentencePieceFile}, which is whole, cannot be told; mend it, or remove it if it adds none."]);
         }
     }
 }

@@ -1,11 +1,13 @@
 namespace T2R.Training;
 
-/// <summary>Training produced a loss or gradient that is not a finite number. The weights were not updated with it, and no checkpoint holds it.</summary>
+/// <summary>
+/// Training produced a loss or gradient that is not a finite number, or a model whose held-out perplexity is none. The weights were not updated with such a step, and no checkpoint holds it.
+/// </summary>
 public sealed class DivergedException : Exception
 {
     internal DivergedException(int step, string stage, string what, string? checkpoint)
-        : base($"Training stopped at step {step} (stage '{stage}'): {what}. The weights were not updated with it; "
-            + (checkpoint is null ? "there is no checkpoint yet. " : $"the last good checkpoint is {checkpoint}. ")
+        : base($"Training stopped at step {step} (stage '{stage}'): {what}; "
+            + (checkpoint is null ? "there is no checkpoint yet. " : $"the newest checkpoint is {checkpoint}. ")
             + "Try a lower learning rate, a longer warm-up, a smaller clip_norm or fewer trained weights, in a new run folder; if it is the first step, look for NaN in the source weights.")
     {
         Step = step;

@@ -189,10 +189,15 @@ public sealed class Trainer : IDisposable
     {
         if (!double.IsFinite(step.Loss) || !double.IsFinite(step.Norm))
         {
-            _saver.Wait();
             string what = !double.IsFinite(step.Loss) ? $"the loss is {step.Loss}" : $"the norm of the gradients is {step.Norm}";
-            throw new DivergedException(_state.Step + 1, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
+            throw Diverged(_state.Step + 1, $"{what}, and the weights were not updated with it");
         }
+    }
+
+    private DivergedException Diverged(int step, string what)
+    {
+        _saver.Wait();
+        return new DivergedException(step, _state.Stage, what, RunFolder.Checkpoints(_folder.Path) is [var newest, ..] ? newest : null);
     }
 
     private void Advance(double norm)
@@ -222,6 +227,11 @@ public sealed class Trainer : IDisposable
         {
             var batches = _heldOut.Sequential(_options.EvaluationWindows, _options.MicroBatchSize, _inputs.Model.Device);
             var measured = Perplexity.Of(_inputs.Model, batches, _options.ResetAtDocuments);
+            if (!double.IsFinite(measured.Value))
+            {
+                throw Diverged(_state.Step, $"the held-out loss after it is {measured.Loss}, of which there is no perplexity");
+            }
+
             _state = _state with { Evaluation = new EvaluationMetrics(_state.Step, _state.Tokens, measured.Loss, measured.Value, measured.Predictions) };
             _report!.Evaluated(_state.Evaluation);
         }

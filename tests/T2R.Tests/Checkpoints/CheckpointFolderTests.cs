@@ -1,4 +1,5 @@
 using T2R.Checkpoints;
+using T2R.Models;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -135,5 +136,15 @@ public class CheckpointFolderTests
         Assert.Contains("model.safetensors.index.json", ProblemsOf(folder.Path)[0], StringComparison.Ordinal);
         File.WriteAllText(folder["pytorch_model.bin"], "");
         Assert.Contains("save_pretrained", ProblemsOf(folder.Path)[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_in_GGUF_and_a_caches_upper_folder_are_named()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["model.q4.gguf"], "");
+        Assert.Contains("model.q4.gguf", ProblemsOf(folder.Path)[0], StringComparison.Ordinal);
+        Directory.CreateDirectory(folder["hub/snapshots/a1b2"]);
+        Assert.Contains("snapshots/a1b2", Assert.Throws<UserErrorException>(() => ModelFolder.Open(folder["hub"])).Message, StringComparison.Ordinal);
     }
 }

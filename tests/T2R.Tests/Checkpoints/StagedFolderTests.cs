@@ -55,6 +55,7 @@ public class StagedFolderTests
         using var folder = new TemporaryFolder();
         using (var staged = Filled(folder["a/b/out"], "new"))
         {
+            Assert.Equal([folder["a/b"], folder["a"], folder.Path], staged.FoldersWithNewNames);
             staged.Commit();
         }
 

@@ -35,6 +35,21 @@ public sealed class EvalVerbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_model_that_gives_no_numbers_is_an_error_and_no_perplexity()
+    {
+        byte[] weights = await File.ReadAllBytesAsync(Path.Combine(_model, "model.safetensors"), TestContext.Current.CancellationToken);
+        weights.AsSpan(weights.Length - 4096).Fill(0xFF); // NaN
+        await File.WriteAllBytesAsync(Path.Combine(_model, "model.safetensors"), weights, TestContext.Current.CancellationToken);
+        foreach (string[] options in new string[][] { ["--windows", "2", "--window-length", "32"], ["--stream"] })
+        {
+            var (code, output, error) = await T2rProcess.Run(["eval", _model, "--data", _text, .. options]);
+            Assert.Equal(2, code);
+            Assert.Equal("", output);
+            Assert.Contains("weights are damaged", error);
+        }
+    }
+
+    [Fact]
     public async Task Token_ids_need_no_tokenizer()
     {
         File.Delete(Path.Combine(_model, "tokenizer.model"));

@@ -83,6 +83,10 @@ public sealed class GenerateVerbTests : IDisposable
 
         new TinyModel(new TinyShape { HybridLayers = [1], Vocabulary = 300 }).Save(_folder["hybrid"]);
         File.Copy(Path.Combine(_model, "tokenizer.model"), Path.Combine(_folder["hybrid"], "tokenizer.model"));
+        (code, string text, error) = await T2rProcess.Run(["generate", _model, "--save-state", _folder["other"]]);
+        Assert.Equal((2, ""), (code, text));
+        Assert.Contains("which is a folder", error);
+
         (code, _, error) = await T2rProcess.Run(["generate", _folder["hybrid"], "--save-state", state]);
         Assert.Equal(2, code);
         Assert.Contains("softmax", error);

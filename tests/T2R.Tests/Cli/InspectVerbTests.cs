@@ -45,7 +45,7 @@ public class InspectVerbTests
 
         (code, output, _) = await T2rProcess.Run(["inspect", folder["m"]]);
         Assert.Equal(0, code);
-        Assert.Contains("ends at 2, 7, 9", output);
+        Assert.Contains("ends at 2, 7, 9; prompts begin with 1", output);
         Assert.Contains($"{shards.Length} shards, {shards[0]} to {shards[^1]}", output);
         Assert.Contains("temperature 0.6, eos_token_id [2, 9], do_sample true", output);
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using T2R.Models;
 using T2R.Tests.Checkpoints;
 using T2R.Tests.Models;
@@ -24,7 +25,7 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         (tiny.Config["bos_token_id"], tiny.Config["eos_token_id"]) = (Begin, Begin + 1);
         tiny.Save(_model);
         TinyJson.Bytes().Add("<s>").Add("</s>").Add("<|eot|>").Save(Path.Combine(_model, "tokenizer.json"));
-        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"bos_token": "<s>", "eos_token": "<|eot|>", "chat_template": "{{ messages[0].content }}"}""");
+        File.WriteAllText(Path.Combine(_model, "tokenizer_config.json"), """{"add_bos_token": true, "bos_token": "<s>", "eos_token": "<|eot|>", "chat_template": "{{ messages[0].content }}"}""");
     }
 
     public void Dispose() => _folder.Dispose();
@@ -49,6 +50,20 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         Assert.Equal((0, text, ""), await T2rProcess.Run(["generate", _model, "--prompt", "<s>the", .. options]));
     }
 
+    // As GPT-2's and SmolLM's: neither post-processor nor add_bos_token.
+    [Fact]
+    public async Task Nothing_is_put_before_a_prompt_where_the_tokenizer_puts_nothing()
+    {
+        string config = Path.Combine(_model, "tokenizer_config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"add_bos_token\": true, ", "", StringComparison.Ordinal));
+        string[] options = ["--max-new-tokens", "30", "--ignore-eos", "--seed", "3"];
+        var (code, bare, error) = await T2rProcess.Run(["generate", _model, "--prompt", "the", .. options]);
+        Assert.Equal((0, ""), (code, error));
+        var (_, begun, _) = await T2rProcess.Run(["generate", _model, "--prompt", "<s>the", .. options]);
+        Assert.NotEqual(begun, bare);
+        Assert.Equal(0, (await T2rProcess.Run(["generate", _model, "--prompt", "", .. options])).Item1);
+    }
+
     [Fact]
     public async Task A_text_is_measured()
     {
@@ -67,6 +82,23 @@ public sealed class JsonTokenizerFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task A_folder_tells_where_it_contradicts_itself()
+    {
+        string config = Path.Combine(_model, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace($"\"bos_token_id\":{Begin}", "\"bos_token_id\":1", StringComparison.Ordinal));
+        var (code, output, _) = await T2rProcess.Run(["inspect", _model, "--json"]);
+        Assert.Equal(0, code);
+        Assert.Contains("bos_token_id is 1, and the tokenizer begins texts with", output);
+
+        File.Delete(Path.Combine(_model, "tokenizer_config.json"));
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"bos_token_id\":1", "\"bos_token_id\":286", StringComparison.Ordinal));
+        (code, output, _) = await T2rProcess.Run(["inspect", _model, "--json"]);
+        Assert.Equal(0, code);
+        Assert.Contains("bos_token_id is 286; expected one of the model", output);
+        Assert.Equal(2, (await T2rProcess.Run(["generate", _model, "--prompt", "the"])).Item1);
+    }
+
+    [Fact]
     public async Task A_converted_folder_has_the_tokenizers_files_and_the_template()
     {
         new TinyModel(new TinyShape { Vocabulary = Vocabulary }).Save(_folder["softmax"]);
@@ -79,14 +111,29 @@ public sealed class JsonTokenizerFolderTests : IDisposable
         Assert.IsType<JsonTokenizer>(TokenizerFolder.Open(_folder["out"]));
     }
 
+    [Fact]
+    public async Task All_end_ids_of_a_folder_without_generation_config_are_those_of_what_it_is_converted_to()
+    {
+        var softmax = new TinyModel(new TinyShape { Vocabulary = Vocabulary });
+        softmax.Config["eos_token_id"] = new JsonArray(Begin + 1, EndOfTurn);
+        softmax.Save(_folder["softmax"]);
+        var (code, _, error) = await T2rProcess.Run(["convert", _folder["softmax"], "--out", _folder["out"]]);
+        Assert.True(code == 0, error);
+        foreach (string file in new[] { "config.json", "generation_config.json" })
+        {
+            using var json = JsonDocument.Parse(File.ReadAllText(Path.Combine(_folder["out"], file)));
+            Assert.Equal([Begin + 1, EndOfTurn], json.RootElement.GetProperty("eos_token_id").EnumerateArray().Select(i => i.GetInt32()));
+        }
+    }
+
     // An instruct model ends an answer with another token than a document.
     [Fact]
     public void All_ids_that_end_a_text_are_found()
     {
         File.WriteAllText(Path.Combine(_model, "generation_config.json"), """{"eos_token_id": [7, 282]}""");
         using ModelFolder folder = ModelFolder.Open(_model);
-        Assert.Equal([Begin + 1, 7, EndOfTurn], folder.EndIds(folder.OpenTokenizer()));
+        Assert.Equal([Begin + 1, 7, EndOfTurn], folder.Boundaries(folder.OpenTokenizer()).Ends);
         File.WriteAllText(Path.Combine(_model, "generation_config.json"), "{");
-        Assert.Contains("generation_config.json", Assert.Throws<UserErrorException>(() => folder.EndIds(folder.OpenTokenizer())).Message);
+        Assert.Contains("generation_config.json", Assert.Throws<UserErrorException>(() => folder.Boundaries(folder.OpenTokenizer())).Message);
     }
 }

@@ -59,13 +59,14 @@ public class ExporterTests
     {
         using var scope = NewDisposeScope();
         using var temporary = new TemporaryFolder();
-        var config = TinyTransformer.Config with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new SoftmaxAttentionConfig(4, 2, 16, 5000, 7), 3)], TieWordEmbeddings = true, BosTokenId = 3 };
+        var config = TinyTransformer.Config with { Mixers = [.. Enumerable.Repeat<MixerConfig>(new SoftmaxAttentionConfig(4, 2, 16, 5000, 7), 3)], TieWordEmbeddings = true, BosTokenId = 3, EosTokenIds = [4, 5] };
         using var model = new CausalLM(config, WeightSet.Random(config, 1, CPU));
         Exporter.Export(model, temporary["export"], new ExportOptions(), cancellation: TestContext.Current.CancellationToken);
         using var exported = ModelFolder.Open(temporary["export"]);
         Assert.Empty(exported.Warnings);
         Assert.Equal(config.Mixers, exported.Config.Mixers);
-        Assert.Equal(config with { Mixers = [] }, exported.Config with { Mixers = [] });
+        Assert.Equal(config.EosTokenIds, exported.Config.EosTokenIds);
+        Assert.Equal(config with { Mixers = [], EosTokenIds = [] }, exported.Config with { Mixers = [], EosTokenIds = [] });
         Assert.Contains("MistralForCausalLM", File.ReadAllText(Path.Combine(temporary["export"], "README.md")));
     }
 

@@ -74,7 +74,7 @@ public class GatedSlotConfigTests
         }
 
         var config = Opening.Config(model);
-        Assert.Equal((1e-6, false, 2048, 1, 2, 256), (config.NormEpsilon, config.TieWordEmbeddings, config.MaxPositionEmbeddings, config.BosTokenId, config.EosTokenId, config.IntermediateSize));
+        Assert.Equal((1e-6, false, 2048, 1, 2, 256), (config.NormEpsilon, config.TieWordEmbeddings, config.MaxPositionEmbeddings, config.BosTokenId, config.EosTokenIds.Single(), config.IntermediateSize));
         Assert.All(config.Mixers, m => Assert.Equal(new GatedSlotAttentionConfig(4, 4, 8, 64, 8), m));
         Assert.True(config.IsRecurrent);
     }

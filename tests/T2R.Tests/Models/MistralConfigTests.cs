@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using T2R.Mixers;
+using T2R.Models;
+using T2R.Models.Mistral;
 using Xunit;
 
 namespace T2R.Tests.Models;
@@ -82,7 +84,7 @@ public class MistralConfigTests
         }
 
         var config = Opening.Config(model);
-        Assert.Equal((1e-6, false, 131072, 1, 2), (config.NormEpsilon, config.TieWordEmbeddings, config.MaxPositionEmbeddings, config.BosTokenId, config.EosTokenId));
+        Assert.Equal((1e-6, false, 131072, 1, 2), (config.NormEpsilon, config.TieWordEmbeddings, config.MaxPositionEmbeddings, config.BosTokenId, config.EosTokenIds.Single()));
         Assert.Equal(new SoftmaxAttentionConfig(8, 8, 4, 10000, 4096), config.Mixers[0]);
 
         model.Config["model_type"] = "llama";
@@ -142,6 +144,9 @@ public class MistralConfigTests
         Assert.Equal(new LinearRopeScaling(2), ((SoftmaxAttentionConfig)Opening.Config(model).Mixers[0]).RopeScaling);
         model.Config["rope_parameters"]!["factor"] = 4.0;
         Opening.IsRefused(model, "rope_parameters", "rope_scaling");
+        model.Config["rope_parameters"]!["factor"] = 2.0;
+        model.Config["rope_theta"] = 500000.0;
+        Opening.IsRefused(model, "rope_parameters", "rope_theta");
     }
 
     [Fact]
@@ -164,10 +169,25 @@ public class MistralConfigTests
     }
 
     [Fact]
-    public void The_first_of_several_end_ids_counts()
+    public void Several_end_ids_are_all_read_and_written()
     {
         var model = new TinyModel(new TinyShape());
         model.Config["eos_token_id"] = new JsonArray(5, 6);
-        Assert.Equal(5, Opening.Config(model).EosTokenId);
+        ModelConfig config = Opening.Config(model);
+        Assert.Equal([5, 6], config.EosTokenIds);
+        Assert.Equal("[5,6]", MistralFormat.WriteConfig(config, "bfloat16")["eos_token_id"]!.ToJsonString());
+        Assert.Equal("5", MistralFormat.WriteConfig(config with { EosTokenIds = [5] }, "bfloat16")["eos_token_id"]!.ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("[5, -1]")]
+    [InlineData("[\"a\"]")]
+    [InlineData("\"</s>\"")]
+    public void What_is_no_end_id_is_refused(string json)
+    {
+        var model = new TinyModel(new TinyShape());
+        model.Config["eos_token_id"] = JsonNode.Parse(json);
+        Opening.IsRefused(model, "eos_token_id", "expected a token id, or a list of them");
     }
 }

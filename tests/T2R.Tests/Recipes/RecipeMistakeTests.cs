@@ -94,7 +94,7 @@ public class RecipeMistakeTests
     public void Held_out_text_is_files_or_a_share()
     {
         using var file = new RecipeFile(RecipeFile.Minimal);
-        Assert.Contains("data.validation or data.held_out, one of them, is needed", Assert.Single(file.Problems("data.validation=v.txt")));
+        Assert.Contains("data.validation and data.held_out are both given", Assert.Single(file.Problems("data.validation=v.txt")));
         Assert.Contains("data.validation or data.held_out, one of them, is needed", Assert.Single(file.Problems("data.held_out=null")));
         Assert.Equal(["v.txt"], file.Load("data.held_out=null", "data.validation=v.txt").Data.Validation);
     }

@@ -155,6 +155,18 @@ public class RecipeRunTests
     }
 
     [Fact]
+    public void A_folder_of_other_things_is_refused_and_one_that_a_run_left_early_is_not()
+    {
+        using var world = new TinyWorld();
+        Directory.CreateDirectory(Path.Combine(world["run"], "tokens"));
+        File.WriteAllText(Path.Combine(world["run"], "mine.jsonl"), "{}");
+        Assert.Contains("holds mine.jsonl and no run", Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation)).Message);
+        Assert.Equal(["mine.jsonl", "tokens"], Directory.EnumerateFileSystemEntries(world["run"]).Select(Path.GetFileName).Where(n => n![0] != '.').Order());
+        File.Delete(Path.Combine(world["run"], "mine.jsonl"));
+        world.Run("run", cancellation: Cancellation);
+    }
+
+    [Fact]
     public void Another_source_or_start_is_refused_and_changes_nothing_there()
     {
         using var world = new TinyWorld();

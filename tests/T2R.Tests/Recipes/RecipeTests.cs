@@ -1,6 +1,7 @@
 using T2R.Data;
 using T2R.Recipes;
 using T2R.Training;
+using T2R.Tests.Tokenization.Json;
 using Xunit;
 using static TorchSharp.torch;
 
@@ -22,6 +23,21 @@ public class RecipeTests
         Assert.True(plan.NeedsTeacher);
         Assert.Empty(plan.Warnings.Concat(plan.TrainingWarnings));
         Assert.True(plan.Memory.Total > 0);
+    }
+
+    // In a vocabulary of bytes the format's defaults, 1 and 2, are characters.
+    [Fact]
+    public void A_model_from_random_weights_has_its_tokenizers_ids()
+    {
+        using var world = new TinyWorld();
+        Directory.CreateDirectory(world["bytes"]);
+        TinyJson.Bytes().Add("<s>").Add("</s>").Save(world["bytes/tokenizer.json"]);
+        File.WriteAllText(world["bytes/tokenizer_config.json"], """{"bos_token": "<s>", "eos_token": "</s>"}""");
+        using var plan = world.Plan([.. world.FromRandomWeights, $"model.tokenizer={world["bytes"]}"]);
+        Assert.Equal((281, 281), (plan.Config.BosTokenId, plan.Boundaries.Begin));
+        Assert.Null(plan.Boundaries.PromptBegin);
+        Assert.Equal([282], plan.Config.EosTokenIds);
+        Assert.Equal([282], plan.Boundaries.Ends);
     }
 
     [Fact]

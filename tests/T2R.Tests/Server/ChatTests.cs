@@ -30,6 +30,13 @@ public sealed class ChatTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task An_end_id_that_the_tokenizer_does_not_have_keeps_no_conversation_from_being_answered()
+    {
+        await using TestServer server = await TestServer.StartAsync(hasEnd: false);
+        await server.DoneAsync(Path, $$"""{{{Hello}}, "max_tokens": 2}""");
+    }
+
+    [Fact]
     public async Task A_conversation_is_the_completion_of_what_the_template_writes()
     {
         JsonNode chat = await _server.DoneAsync(Path, $$"""{{{Hello}}, "max_tokens": 30, "temperature": 0, {{TestServer.Endless}}}""");

@@ -30,6 +30,17 @@ public sealed class CompletionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Nothing_is_put_before_a_prompt_where_the_tokenizer_puts_nothing()
+    {
+        await using TestServer bare = await TestServer.StartAsync(beginsPrompts: false);
+        Assert.Equal(bare.Tokenizer.EncodeToIds("in the").Count, await Tokens("\"prompt\": \"in the\","));
+        Assert.Equal(1, await Tokens("\"prompt\": \"\","));
+        Assert.Equal(1, await Tokens(""));
+
+        async Task<int> Tokens(string prompt) => (int)(await bare.DoneAsync(Path, $$"""{{{prompt}} "max_tokens": 2}"""))["usage"]!["prompt_tokens"]!;
+    }
+
+    [Fact]
     public async Task A_seed_decides_the_text_and_no_seed_leaves_it_to_chance()
     {
         string first = await Text("\"seed\": 3"), again = await Text("\"seed\": 3"), other = await Text("\"seed\": 4");
@@ -76,6 +87,9 @@ public sealed class CompletionTests : IAsyncLifetime
         {
             Assert.Equal(texts[i], string.Concat(parts.Select(p => p["choices"]![0]!).Where(c => (int)c["index"]! == i).Select(c => (string)c["text"]!)));
         }
+
+        body = await _server.DoneAsync(Path, $$"""{"prompt": ["in", "in"], "max_tokens": 20, {{TestServer.Endless}}}""");
+        Assert.Equal(2, body["choices"]!.AsArray().Select(c => (string)c!["text"]!).Distinct().Count());
 
         async Task<string> Alone(string prompt, int seed) => (string)(await _server.DoneAsync(
             Path, $$"""{"prompt": {{prompt}}, "max_tokens": 20, "seed": {{seed}}, {{TestServer.Endless}}}"""))["choices"]![0]!["text"]!;

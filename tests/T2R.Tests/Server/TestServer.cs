@@ -53,7 +53,7 @@ internal sealed class TestServer : IAsyncDisposable
     public HttpClient Client { get; }
 
     public static async Task<TestServer> StartAsync(
-        ServerOptions? options = null, EngineOptions? engine = null, int slots = 4, ChatTemplate? template = null, bool hasTemplate = true, bool isRecurrent = true, bool hasEnd = true, int rowsWithoutPieces = 5, ILoggerFactory? logs = null)
+        ServerOptions? options = null, EngineOptions? engine = null, int slots = 4, ChatTemplate? template = null, bool hasTemplate = true, bool isRecurrent = true, bool hasEnd = true, bool beginsPrompts = true, int rowsWithoutPieces = 5, ILoggerFactory? logs = null)
     {
         using var folder = new TemporaryFolder();
         var pieces = TinyModels.Of(TinyModels.Ranked(TinyModels.English));
@@ -67,18 +67,18 @@ internal sealed class TestServer : IAsyncDisposable
 
         tiny.Save(folder["m"]);
         using ModelFolder opened = ModelFolder.Open(folder["m"]);
-        var tokenizer = new SentencePieceTokenizer(pieces);
+        var tokenizer = new SentencePieceTokenizer(pieces, beginsPrompts: beginsPrompts);
         string fingerprint = opened.Fingerprint();
         CausalLM weights = opened.Load(CPU, ScalarType.Float32);
         var running = new Engine(Decoders.Open(weights, slots), tokenizer, fingerprint, engine);
-        var model = new ServedModel("tiny", fingerprint, running, tokenizer, hasTemplate ? template ?? ChatTemplates.Named("plain") : null);
+        var model = new ServedModel("tiny", fingerprint, running, tokenizer, opened.Boundaries(tokenizer), hasTemplate ? template ?? ChatTemplates.Named("plain") : null);
         return new TestServer(await ListenAsync(model, options, logs), model, weights);
     }
 
     /// <summary>A server whose model is a decoder that a test can make fail.</summary>
     public static async Task<TestServer> StartAsync(ToyDecoder decoder, ILoggerFactory? logs = null)
     {
-        var model = new ServedModel("toy", new string('0', 64), new Engine(decoder, TinyTokens.Tokenizer), TinyTokens.Tokenizer, ChatTemplates.Named("plain"));
+        var model = new ServedModel("toy", new string('0', 64), new Engine(decoder, TinyTokens.Tokenizer), TinyTokens.Tokenizer, BoundaryIds.Of(decoder.Config, TinyTokens.Tokenizer, null), ChatTemplates.Named("plain"));
         return new TestServer(await ListenAsync(model, null, logs), model, null);
     }
 

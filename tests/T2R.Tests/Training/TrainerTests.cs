@@ -93,6 +93,19 @@ public class TrainerTests
     }
 
     [Fact]
+    public void A_held_out_perplexity_that_is_no_number_stops_the_run()
+    {
+        using var folder = new TemporaryFolder();
+        using var model = Tiny.Model(Tiny.Config(false, Tiny.Slots), 1);
+        using var _ = no_grad();
+        model.Weights["head.weight"].mul_(1e5);
+        var options = Tiny.Options(4) with { EvaluateEvery = 1 };
+        using var enabled = enable_grad();
+        var error = Assert.Throws<DivergedException>(() => Run(folder.Path, options, new TrainingInputs(model, Tiny.Text(1), HeldOut: Tiny.Text(2)), new Recorder()));
+        Assert.Contains("held-out loss", error.Message);
+    }
+
+    [Fact]
     public void Everything_wrong_with_the_options_is_said_at_once()
     {
         using var folder = new TemporaryFolder();

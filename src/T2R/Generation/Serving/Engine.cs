@@ -94,7 +94,7 @@ public sealed class Engine : IAsyncDisposable, IDisposable
     {
         Check(request);
         var running = new RunningGeneration(_options.ReaderBuffer, Wake);
-        var sequence = new Sequence(request, running, _decoder, _tokenizer, _options.EndIds, cancellation);
+        var sequence = new Sequence(request, running, _decoder, _tokenizer, _options.EndIds ?? _decoder.Config.EosTokenIds, cancellation);
         if (Enqueue(sequence) is { } refusal)
         {
             sequence.Drop();

@@ -12,8 +12,8 @@ public sealed record EngineOptions
     /// <summary>How long a paused sequence keeps its slot for a reader that takes nothing, a day at most.</summary>
     public TimeSpan ReaderPatience { get; init; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>Ids that end a text beside the model's <see cref="Models.ModelConfig.EosTokenId"/>: chat models end an answer with another token than a document.</summary>
-    public IReadOnlyList<int> EndIds { get; init; } = [];
+    /// <summary>The ids that end a text (<see cref="Models.BoundaryIds.Ends"/>); null for those of the model's config alone.</summary>
+    public IReadOnlyList<int>? EndIds { get; init; }
 
     /// <summary>Adds a sentence for each value out of range.</summary>
     /// <param name="problems">Receives them.</param>

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using T2R.Generation.Decoding;
-using T2R.Models;
 using T2R.Tokenization;
 
 namespace T2R.Generation.Serving;
@@ -8,7 +7,6 @@ namespace T2R.Generation.Serving;
 /// <summary>A request on its way: what it has still to read, and what becomes of what is chosen. It has a slot from <see cref="Begin"/> on.</summary>
 internal sealed class Sequence
 {
-    private readonly ModelConfig _config;
     private readonly int _prefillLength;
     private readonly IReadOnlyList<int> _endIds;
     private readonly HeldTokens _held;
@@ -20,7 +18,7 @@ internal sealed class Sequence
 
     internal Sequence(GenerationRequest request, RunningGeneration running, IDecoder decoder, TextTokenizer tokenizer, IReadOnlyList<int> endIds, CancellationToken cancellation)
     {
-        (Request, Running, _config, _prefillLength, _endIds) = (request, running, decoder.Config, decoder.PrefillLength, endIds);
+        (Request, Running, _prefillLength, _endIds) = (request, running, decoder.PrefillLength, endIds);
         _ids = [.. request.From?.Unread ?? [], .. request.Prompt];
         _echoed = request.Echo ? _ids.Length - request.Prompt.Count : _ids.Length;
         _held = new HeldTokens(tokenizer, request.Stops, begun: request.From?.Memory.Length > 1, running.Give);
@@ -89,7 +87,7 @@ internal sealed class Sequence
     {
         Sampler.Accept(id);
         (_ids, _read, _echoed) = ([id], 0, 1);
-        if ((id == _config.EosTokenId || _endIds.Contains(id)) && !Request.IgnoreEos)
+        if (_endIds.Contains(id) && !Request.IgnoreEos)
         {
             _held.End(id);
             return FinishReason.Stop;

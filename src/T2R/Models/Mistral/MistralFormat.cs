@@ -79,7 +79,7 @@ public sealed class MistralFormat : IFolderFormat
             TieWordEmbeddings = json.Flag("tie_word_embeddings", false),
             MaxPositionEmbeddings = json.Count("max_position_embeddings", isMistral ? 4096 * 32 : 2048),
             BosTokenId = json.Id("bos_token_id", 1),
-            EosTokenId = json.Id("eos_token_id", 2),
+            EosTokenIds = json.Ids("eos_token_id", 2),
             Mixers = [.. Enumerable.Repeat<MixerConfig>(mixer, Math.Max(layers, 0))],
         };
         return problems.Any ? null : config;
@@ -118,7 +118,7 @@ public sealed class MistralFormat : IFolderFormat
             ["max_position_embeddings"] = config.MaxPositionEmbeddings,
             ["vocab_size"] = config.VocabularySize,
             ["bos_token_id"] = config.BosTokenId,
-            ["eos_token_id"] = config.EosTokenId,
+            ["eos_token_id"] = BoundaryIds.Json(config.EosTokenIds),
             ["tie_word_embeddings"] = config.TieWordEmbeddings,
             ["attention_dropout"] = 0.0,
             ["torch_dtype"] = dtype,

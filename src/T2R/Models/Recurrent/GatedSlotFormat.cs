@@ -75,7 +75,7 @@ public sealed class GatedSlotFormat : IFolderFormat
             TieWordEmbeddings = json.Flag("tie_word_embeddings", false),
             MaxPositionEmbeddings = json.Count("max_position_embeddings", 2048),
             BosTokenId = json.Id("bos_token_id", 1),
-            EosTokenId = json.Id("eos_token_id", 2),
+            EosTokenIds = json.Ids("eos_token_id", 2),
             Mixers = Mixers(json, Math.Max(layers, 0), hidden, slots),
             Quantization = Quantization(json),
         };
@@ -115,7 +115,7 @@ public sealed class GatedSlotFormat : IFolderFormat
             ["max_position_embeddings"] = config.MaxPositionEmbeddings,
             ["vocab_size"] = config.VocabularySize,
             ["bos_token_id"] = config.BosTokenId,
-            ["eos_token_id"] = config.EosTokenId,
+            ["eos_token_id"] = BoundaryIds.Json(config.EosTokenIds),
             ["pad_token_id"] = null,
             ["tie_word_embeddings"] = config.TieWordEmbeddings,
             ["hidden_act"] = "swish",

@@ -7,7 +7,7 @@ namespace T2R.Tokenization.Json;
 /// <param name="LeftStrip">White space before it belongs to it.</param>
 /// <param name="RightStrip">White space behind it belongs to it.</param>
 /// <param name="Normalized">It is found, itself normalized, in the normalized text.</param>
-/// <param name="Special">It is a control token.</param>
+/// <param name="Special">It is a special token.</param>
 internal sealed record AddedToken(int Id, string Content, bool SingleWord, bool LeftStrip, bool RightStrip, bool Normalized, bool Special)
 {
     public static IReadOnlyList<AddedToken> Read(JsonPart file)

@@ -12,7 +12,7 @@ internal sealed class AddedTokens(IReadOnlyList<(string Pattern, AddedToken Toke
 
     /// <summary>Cuts a text.</summary>
     /// <param name="text">Without lone surrogates.</param>
-    /// <param name="controls">Whether those count that are control tokens.</param>
+    /// <param name="controls">Whether those count that are special tokens.</param>
     /// <param name="take">Receives each part: a token's id, or null for the text between two; where it begins and ends.</param>
     public void Cut(string text, bool controls, Action<int?, int, int> take)
     {

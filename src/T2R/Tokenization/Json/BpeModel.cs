@@ -23,7 +23,7 @@ internal sealed class BpeModel
     /// <summary>Whether a character without an id is spelled in bytes, <c>&lt;0x0A&gt;</c>.</summary>
     public bool ByteFallback { get; init; }
 
-    /// <summary>Whether a stretch that is a token is that token, whatever merges make of it.</summary>
+    /// <summary>Whether a pre-token that is a token is that token, whatever merges make of it.</summary>
     public bool IgnoresMerges { get; init; }
 
     /// <summary>Reads it.</summary>
@@ -78,13 +78,10 @@ internal sealed class BpeModel
         return model;
     }
 
-    /// <summary>The name of a byte's token, for <see cref="ByteFallback"/>.</summary>
-    public static string ByteName(int value) => $"<0x{value:X2}>";
-
     // What has no token would be lost.
     private void CheckBytes(JsonPart part, bool byteLevel)
     {
-        int named = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(ByteName(b)));
+        int named = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(BytePiece.Spell((byte)b)));
         int spelled = Enumerable.Range(0, 256).Count(b => !Vocabulary.ContainsKey(ByteAlphabet.Character(b).ToString()));
         if (ByteFallback && named > 0)
         {

@@ -5,12 +5,12 @@ namespace T2R.Tokenization.Json;
 
 /// <summary>
 /// A tokenizer of a <c>tokenizer.json</c> (https://github.com/huggingface/tokenizers), of the kinds that Mistral's and Llama's models have: byte-pair encoding of characters with byte
-/// fallback, or of bytes. Its ids are those of the Rust crate; added tokens that a text spells are found, so a literal <c>&lt;s&gt;</c> is the control token.
+/// fallback, or of bytes. Its ids are those of the Rust crate; added tokens that a text spells are found, so a literal <c>&lt;s&gt;</c> is the special token.
 /// </summary>
 public sealed class JsonTokenizer : TextTokenizer
 {
     [ThreadStatic]
-    private static List<(int Start, int End)>? t_stretches;
+    private static List<(int Start, int End)>? t_preTokens;
 
     private readonly JsonNormalizer _normalizer;
     private readonly PreTokenizer _preTokenizer;
@@ -18,12 +18,12 @@ public sealed class JsonTokenizer : TextTokenizer
     private readonly AddedTokens _raw;
     private readonly AddedTokens _normalized;
     private readonly RankedBpe _bpe;
-    private readonly SpecialTokens _specials;
+    private readonly SpecialTokens _special;
     private readonly Token[] _tokens;
 
-    internal JsonTokenizer(BpeModel model, IReadOnlyList<AddedToken> added, JsonNormalizer normalizer, PreTokenizer preTokenizer, TokenDecoding decoding, SpecialTokens specials)
+    internal JsonTokenizer(BpeModel model, IReadOnlyList<AddedToken> added, JsonNormalizer normalizer, PreTokenizer preTokenizer, TokenDecoding decoding, SpecialTokens special)
     {
-        (_normalizer, _preTokenizer, _decoding, _specials) = (normalizer, preTokenizer, decoding, specials);
+        (_normalizer, _preTokenizer, _decoding, _special) = (normalizer, preTokenizer, decoding, special);
         _raw = new AddedTokens([.. added.Where(t => !t.Normalized).Select(t => (t.Content, t))]);
         _normalized = new AddedTokens([.. added.Where(t => t.Normalized).Select(t => (normalizer.Normalize(t.Content), t)).Where(t => t.Item1.Length > 0)]);
         _bpe = new RankedBpe(model, preTokenizer.IsByteLevel);
@@ -48,13 +48,16 @@ public sealed class JsonTokenizer : TextTokenizer
     public override int VocabularySize => _tokens.Length;
 
     /// <inheritdoc/>
-    public override int? BeginningOfSentenceId => _specials.Beginning;
+    public override int? BeginningOfSentenceId => _special.Beginning;
 
     /// <inheritdoc/>
-    public override int? EndOfSentenceId => _specials.End;
+    public override int? PromptBeginId => _special.PromptBeginning;
 
     /// <inheritdoc/>
-    public override int? PadId => _specials.Pad;
+    public override int? EndOfSentenceId => _special.End;
+
+    /// <inheritdoc/>
+    public override int? PadId => _special.Pad;
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
@@ -110,10 +113,10 @@ public sealed class JsonTokenizer : TextTokenizer
     /// <inheritdoc/>
     public override void AppendNormalizedIds(ReadOnlySpan<char> text, List<int> ids)
     {
-        List<(int Start, int End)> stretches = t_stretches ??= [];
-        stretches.Clear();
-        _preTokenizer.Cut(text, stretches);
-        foreach ((int start, int end) in stretches)
+        List<(int Start, int End)> preTokens = t_preTokens ??= [];
+        preTokens.Clear();
+        _preTokenizer.Cut(text, preTokens);
+        foreach ((int start, int end) in preTokens)
         {
             _bpe.AppendIds(text[start..end], ids);
         }
@@ -149,14 +152,7 @@ public sealed class JsonTokenizer : TextTokenizer
             normalized.Append(part.Text ?? _tokens[part.Id].Name);
         }
 
-        int consumed = normalized.Length;
-        if (tokens.Count > settings.MaxTokenCount)
-        {
-            tokens.RemoveRange(settings.MaxTokenCount, tokens.Count - settings.MaxTokenCount);
-            consumed = tokens.Count == 0 ? 0 : tokens[^1].Offset.End.Value;
-        }
-
-        return new() { Tokens = tokens, NormalizedText = normalized.ToString(), CharsConsumed = consumed };
+        return Cut(tokens, settings.MaxTokenCount, normalized.ToString());
     }
 
     private void AppendIds(IReadOnlyList<TextPart> parts, List<int> ids)
@@ -198,10 +194,10 @@ public sealed class JsonTokenizer : TextTokenizer
             return;
         }
 
-        List<(int Start, int End)> stretches = [];
+        List<(int Start, int End)> preTokens = [];
         List<int> ids = [], ends = [];
-        _preTokenizer.Cut(part.Text, stretches);
-        foreach ((int start, int end) in stretches)
+        _preTokenizer.Cut(part.Text, preTokens);
+        foreach ((int start, int end) in preTokens)
         {
             ids.Clear();
             ends.Clear();

@@ -19,7 +19,6 @@ internal static class JsonTokenizerReader
         JsonNormalizer normalizer = JsonNormalizer.Read(file.Object("normalizer"));
         PreTokenizer preTokenizer = PreTokenizerReader.Read(file.Object("pre_tokenizer"));
         TokenDecoding decoding = TokenDecoding.Read(file.Object("decoder"), file);
-        (int?, int?) around = PostProcessor.Read(file.Object("post_processor"));
         IReadOnlyList<AddedToken> added = AddedToken.Read(file);
         if (file.Object("model") is not { } part)
         {
@@ -30,10 +29,12 @@ internal static class JsonTokenizerReader
 
         BpeModel? model = BpeModel.Read(part, preTokenizer.IsByteLevel);
         Check(file, model, added);
+        HashSet<int> ids = [.. added.Select(t => t.Id), .. model?.Vocabulary.Values.ToArray() ?? []];
+        PostProcessor around = PostProcessor.Read(file.Object("post_processor"), id => model is null || ids.Contains(id));
         problems.ThrowIfAny();
-        SpecialTokens specials = SpecialTokens.Find(Path.GetDirectoryName(path)!, around, Id, problems);
+        SpecialTokens special = SpecialTokens.Find(Path.GetDirectoryName(path)!, around, Id, ids.Max() + 1, problems);
         problems.ThrowIfAny();
-        return new JsonTokenizer(model!, added, normalizer, preTokenizer, decoding, specials);
+        return new JsonTokenizer(model!, added, normalizer, preTokenizer, decoding, special);
 
         int? Id(string token) => added.FirstOrDefault(t => t.Content == token)?.Id ?? (model!.Vocabulary.TryGetValue(token, out int id) ? id : null);
     }

@@ -3,60 +3,71 @@ using System.Text.Json;
 namespace T2R.Tokenization.Json;
 
 /// <summary>What tokenizer.json's <c>post_processor</c> puts around a text. T2R's callers add it themselves, so it only tells which ids those are.</summary>
-internal static class PostProcessor
+/// <param name="Before">The id put before a text; null for none.</param>
+/// <param name="Behind">The id put behind one; null for none.</param>
+internal sealed record PostProcessor(int? Before, int? Behind)
 {
+    private static readonly PostProcessor Nothing = new(null, null);
+
     /// <summary>Reads it.</summary>
     /// <param name="part">Null for none.</param>
-    /// <returns>The ids put before and behind a text, null for none.</returns>
-    public static (int? Before, int? Behind) Read(JsonPart? part)
+    /// <param name="isToken">Whether an id is one of the tokenizer's.</param>
+    public static PostProcessor Read(JsonPart? part, Predicate<int> isToken)
     {
         switch (part?.Type)
         {
             case null:
-                return default;
+                return Nothing;
             case "Sequence":
-                (int?, int?) found = default;
-                foreach (JsonPart step in part.Objects("processors"))
+                PostProcessor[] found = [.. part.Objects("processors").Select(step => Read(step, isToken)).Where(step => step != Nothing)];
+                if (found.Length > 1)
                 {
-                    found = Read(step) is var own && own != default ? own : found;
+                    part.Refuse($".processors has {found.Length} steps that put tokens around a text; T2R supports one.");
                 }
 
-                return found;
+                return found is [var one, ..] ? one : Nothing;
             case "ByteLevel":
-                return default; // moves offsets alone
+                return Nothing; // moves offsets alone
             case "TemplateProcessing":
-                return Template(part);
+                return Template(part, isToken);
             default:
                 part.Refuse($".type is '{part.Type}', a post-processor that T2R does not support; it supports Sequence, ByteLevel and TemplateProcessing.");
-                return default;
+                return Nothing;
         }
     }
 
-    private static (int? Before, int? Behind) Template(JsonPart part)
+    private static PostProcessor Template(JsonPart part, Predicate<int> isToken)
     {
-        int? before = null, behind = null;
+        List<(string Name, int Id)> before = [], behind = [];
         bool isBehind = false;
         JsonPart? tokens = part.Object("special_tokens");
         foreach (JsonPart piece in part.Objects("single"))
         {
             if (piece.Object("SpecialToken")?.Text("id") is { } name)
             {
-                int[] ids = tokens?.Object(name)?.Find("ids") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(i => i.ValueKind == JsonValueKind.Number && i.TryGetInt32(out _))
-                    ? [.. list.EnumerateArray().Select(i => i.GetInt32())]
-                    : [];
-                if (ids.Length != 1)
+                if (tokens?.Object(name)?.Find("ids") is not { ValueKind: JsonValueKind.Array } list || list.GetArrayLength() != 1
+                    || list[0].ValueKind != JsonValueKind.Number || !list[0].TryGetInt32(out int id) || !isToken(id))
                 {
-                    part.Refuse($".special_tokens gives '{name}' no id, or several; expected one.");
+                    part.Refuse($".special_tokens gives '{name}' no id of the vocabulary's or the added tokens', or several; expected one.");
                     continue;
                 }
 
-                before = isBehind ? before : ids[0];
-                behind = isBehind ? ids[0] : behind;
+                (isBehind ? behind : before).Add((name, id));
             }
 
             isBehind |= piece.Object("Sequence") is not null;
         }
 
-        return (before, behind);
+        return new PostProcessor(One(before, "before"), One(behind, "behind"));
+
+        int? One(List<(string Name, int Id)> found, string where)
+        {
+            if (found.Count > 1)
+            {
+                part.Refuse($".single puts {string.Join(" and ", found.Select(t => $"'{t.Name}' (id {t.Id})"))} {where} a text; T2R supports one token there.");
+            }
+
+            return found is [var first, ..] ? first.Id : null;
+        }
     }
 }

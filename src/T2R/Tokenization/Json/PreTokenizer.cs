@@ -1,7 +1,7 @@
 namespace T2R.Tokenization.Json;
 
 /// <summary>
-/// Cuts a normalized text into the stretches that merges stay within: tokenizer.json's <c>pre_tokenizer</c>. What it puts before a text and what it replaces spaces by is done before
+/// Cuts a normalized text into the pre-tokens that merges stay within: tokenizer.json's <c>pre_tokenizer</c>. What it puts before a text and what it replaces spaces by is done before
 /// cutting, as if it were normalizing, so that a text can be continued.
 /// </summary>
 internal sealed class PreTokenizer
@@ -15,7 +15,7 @@ internal sealed class PreTokenizer
     /// <summary>What spaces are replaced by; null for nothing.</summary>
     public char? Space { get; init; }
 
-    /// <summary>Whether stretches are merged from bytes rather than from characters.</summary>
+    /// <summary>Whether pre-tokens are merged from bytes rather than from characters.</summary>
     public bool IsByteLevel { get; init; }
 
     /// <summary>One after another.</summary>
@@ -35,7 +35,7 @@ internal sealed class PreTokenizer
 
     /// <summary>Cuts a text that is prepared.</summary>
     /// <param name="text">The text.</param>
-    /// <param name="parts">Receives where the stretches begin and end.</param>
+    /// <param name="parts">Receives where the pre-tokens begin and end.</param>
     public void Cut(ReadOnlySpan<char> text, List<(int Start, int End)> parts)
     {
         if (text.IsEmpty)

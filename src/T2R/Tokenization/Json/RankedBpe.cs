@@ -4,7 +4,7 @@ using System.Text;
 namespace T2R.Tokenization.Json;
 
 /// <summary>
-/// Byte-pair encoding by ranked merges, as the Rust crate tokenizers does it (https://github.com/huggingface/tokenizers): from a stretch of text to ids. Safe for several threads.
+/// Byte-pair encoding by ranked merges, as the Rust crate tokenizers does it (https://github.com/huggingface/tokenizers): from a pre-token to ids. Safe for several threads.
 /// </summary>
 internal sealed class RankedBpe
 {
@@ -27,7 +27,7 @@ internal sealed class RankedBpe
         (_model, _byteLevel) = (model, byteLevel);
         if (byteLevel || model.ByteFallback)
         {
-            _bytes = [.. Enumerable.Range(0, 256).Select(b => model.Vocabulary.GetValueOrDefault(byteLevel ? ByteAlphabet.Character(b).ToString() : BpeModel.ByteName(b), -1))];
+            _bytes = [.. Enumerable.Range(0, 256).Select(b => model.Vocabulary.GetValueOrDefault(byteLevel ? ByteAlphabet.Character(b).ToString() : BytePiece.Spell((byte)b), -1))];
         }
 
         if (!byteLevel)
@@ -53,20 +53,20 @@ internal sealed class RankedBpe
         _wholeOf = _whole.GetAlternateLookup<ReadOnlySpan<char>>();
     }
 
-    /// <summary>Appends the ids of a stretch.</summary>
-    public void AppendIds(ReadOnlySpan<char> stretch, List<int> ids)
+    /// <summary>Appends the ids of a pre-token.</summary>
+    public void AppendIds(ReadOnlySpan<char> preToken, List<int> ids)
     {
-        if (_whole.Count > 0 && _wholeOf.TryGetValue(stretch, out int whole))
+        if (_whole.Count > 0 && _wholeOf.TryGetValue(preToken, out int whole))
         {
             ids.Add(whole);
             return;
         }
 
         int begin = ids.Count;
-        while (!stretch.IsEmpty)
+        while (!preToken.IsEmpty)
         {
-            ReadOnlySpan<char> part = _adjacency is null ? stretch : stretch[.._adjacency.FirstCut(stretch)];
-            stretch = stretch[part.Length..];
+            ReadOnlySpan<char> part = _adjacency is null ? preToken : preToken[.._adjacency.FirstCut(preToken)];
+            preToken = preToken[part.Length..];
             int count = ids.Count;
             if (_cache.TryGet(part, out ReadOnlySpan<int> known))
             {
@@ -85,28 +85,28 @@ internal sealed class RankedBpe
         }
     }
 
-    /// <summary>Appends the ids of a stretch with where each ends in it; of a character spelled in several tokens, the last one covers it.</summary>
-    public void AppendTokens(ReadOnlySpan<char> stretch, List<int> ids, List<int> ends)
+    /// <summary>Appends the ids of a pre-token with where each ends in it; of a character spelled in several tokens, the last one covers it.</summary>
+    public void AppendTokens(ReadOnlySpan<char> preToken, List<int> ids, List<int> ends)
     {
-        if (_whole.Count > 0 && _wholeOf.TryGetValue(stretch, out int whole))
+        if (_whole.Count > 0 && _wholeOf.TryGetValue(preToken, out int whole))
         {
             ids.Add(whole);
-            ends.Add(stretch.Length);
+            ends.Add(preToken.Length);
             return;
         }
 
-        Merge(stretch, ids, ends);
+        Merge(preToken, ids, ends);
     }
 
-    private void Merge(ReadOnlySpan<char> stretch, List<int> ids, List<int>? ends)
+    private void Merge(ReadOnlySpan<char> preToken, List<int> ids, List<int>? ends)
     {
         RankedMerger merger = t_merger ??= new RankedMerger();
         merger.Clear();
         Span<byte> bytes = stackalloc byte[4];
         int unknownEnd = -1;
-        for (int at = 0; at < stretch.Length;)
+        for (int at = 0; at < preToken.Length;)
         {
-            Rune.DecodeFromUtf16(stretch[at..], out Rune rune, out int length);
+            Rune.DecodeFromUtf16(preToken[at..], out Rune rune, out int length);
             if (!_byteLevel && _characters.TryGetValue(rune.Value, out int id))
             {
                 AddUnknown(merger, ref unknownEnd);

@@ -1,7 +1,7 @@
 namespace T2R.Tokenization.Json;
 
 /// <summary>
-/// The merges of one stretch: of all neighbours that merge, those of the lowest rank first, of equal ranks the leftmost; O(n log n). One object serves one thread.
+/// The merges of one pre-token: of all neighbours that merge, those of the lowest rank first, of equal ranks the leftmost; O(n log n). One object serves one thread.
 /// </summary>
 internal sealed class RankedMerger
 {
@@ -16,7 +16,7 @@ internal sealed class RankedMerger
 
     /// <summary>Adds a symbol behind the others.</summary>
     /// <param name="id">Its id.</param>
-    /// <param name="end">Where it ends in the stretch.</param>
+    /// <param name="end">Where it ends in the pre-token.</param>
     public void Add(int id, int end)
     {
         if (_count == _ids.Length)

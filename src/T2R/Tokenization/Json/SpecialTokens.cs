@@ -7,10 +7,11 @@ namespace T2R.Tokenization.Json;
 /// The tokens that begin, end and fill up texts, which tokenizer.json does not name: from tokenizer_config.json or special_tokens_map.json beside it, else from config.json's ids, else
 /// what its post-processor puts around a text.
 /// </summary>
-/// <param name="Beginning">The id put before a text.</param>
+/// <param name="Beginning">The id put before a document.</param>
+/// <param name="PromptBeginning">The id put before a prompt: the post-processor's, unless <c>add_bos_token</c> in tokenizer_config.json says whether <paramref name="Beginning"/> is.</param>
 /// <param name="End">The id put behind one.</param>
 /// <param name="Pad">The id that fills up batches.</param>
-internal sealed record SpecialTokens(int? Beginning, int? End, int? Pad)
+internal sealed record SpecialTokens(int? Beginning, int? PromptBeginning, int? End, int? Pad)
 {
     private static readonly string[] Files = ["tokenizer_config.json", "special_tokens_map.json", "config.json"];
 
@@ -18,11 +19,19 @@ internal sealed record SpecialTokens(int? Beginning, int? End, int? Pad)
     /// <param name="folder">Where the files lie.</param>
     /// <param name="around">What the post-processor puts before and behind a text.</param>
     /// <param name="idOf">A token's id; null if it has none.</param>
+    /// <param name="size">Ids are below this.</param>
     /// <param name="problems">Receives what is wrong with the files.</param>
-    public static SpecialTokens Find(string folder, (int? Before, int? Behind) around, Func<string, int?> idOf, Problems problems)
+    public static SpecialTokens Find(string folder, PostProcessor around, Func<string, int?> idOf, int size, Problems problems)
     {
         JsonElement?[] files = [.. Files.Select(name => ObjectIn(Path.Combine(folder, name), problems))];
-        return new SpecialTokens(IdOf("bos") ?? around.Before, IdOf("eos") ?? around.Behind, IdOf("pad"));
+        int? beginning = IdOf("bos") ?? around.Before;
+        int? prompt = AddsBeginning(files[0]) switch
+        {
+            true => around.Before ?? beginning,
+            false => null,
+            null => around.Before,
+        };
+        return new SpecialTokens(beginning, prompt, IdOf("eos") ?? around.Behind, IdOf("pad"));
 
         int? IdOf(string name)
         {
@@ -33,7 +42,7 @@ internal sealed record SpecialTokens(int? Beginning, int? End, int? Pad)
                     return named;
                 }
 
-                if (file.TryGetProperty($"{name}_token_id", out JsonElement id) && First(id) is { ValueKind: JsonValueKind.Number } first && first.TryGetInt32(out int number) && number >= 0)
+                if (file.TryGetProperty($"{name}_token_id", out JsonElement id) && First(id) is { ValueKind: JsonValueKind.Number } first && first.TryGetInt32(out int number) && number >= 0 && number < size)
                 {
                     return number;
                 }
@@ -42,6 +51,14 @@ internal sealed record SpecialTokens(int? Beginning, int? End, int? Pad)
             return null;
         }
     }
+
+    /// <summary>What a tokenizer_config.json says of putting the beginning's token before a prompt; null if it says nothing.</summary>
+    public static bool? AddsBeginning(JsonElement? config) => config is { } json && json.TryGetProperty("add_bos_token", out JsonElement adds) ? adds.ValueKind switch
+    {
+        JsonValueKind.True => true,
+        JsonValueKind.False => false,
+        _ => null,
+    } : null;
 
     // A text, or an added token.
     private static string? Content(JsonElement token) => token.ValueKind switch

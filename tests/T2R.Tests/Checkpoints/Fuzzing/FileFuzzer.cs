@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Text.RegularExpressions;
 using T2R.Checkpoints;
 using static TorchSharp.torch;
@@ -48,7 +49,7 @@ internal sealed partial class FileFuzzer(string folder, int seed)
         File.Delete(path); // a file that is cut to nothing and written anew makes ext4 wait for the disk
         File.WriteAllBytes(path, input);
         long before = GC.GetAllocatedBytesForCurrentThread();
-        string outcome = Open(path, input.Length, out bool opened);
+        string outcome = Open(path, DataLength(input), out bool opened);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
         bool reference = ReferenceHeader.Takes(input);
         if (opened && !reference)
@@ -82,7 +83,10 @@ internal sealed partial class FileFuzzer(string folder, int seed)
         return inputs[_random.Next(inputs.Count)];
     }
 
-    private static string Open(string path, long length, out bool opened)
+    // What the first eight bytes leave of the file behind them and the header.
+    private static long DataLength(byte[] input) => input.Length < 8 ? -1 : (long)(input.Length - 8 - (Int128)BinaryPrimitives.ReadUInt64LittleEndian(input));
+
+    private static string Open(string path, long dataLength, out bool opened)
     {
         opened = false;
         try
@@ -101,7 +105,7 @@ internal sealed partial class FileFuzzer(string folder, int seed)
                 end += entry.ByteCount;
             }
 
-            opened = end <= length ? true : throw new InvalidOperationException($"{path}: tensors of {end} bytes in a file of {length}");
+            opened = end == dataLength ? true : throw new InvalidOperationException($"{path}: tensors of {end} bytes, and the file has {dataLength} behind its header");
             return $"{file.Entries.Length} tensors of {file.Entries.Select(e => e.Dtype).Distinct().Count()} types, {file.Metadata.Count} strings";
         }
         catch (UserErrorException e) when (e.Message.StartsWith(path, StringComparison.Ordinal))

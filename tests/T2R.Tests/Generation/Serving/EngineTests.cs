@@ -32,7 +32,7 @@ public class EngineTests
         var request = Request with { MaxNewTokens = 3000 };
         int[] all = (await Submit(engine, request).All()).Ids();
         Assert.Equal(3000, all.Length);
-        int end = Array.IndexOf(all, engine.Config.EosTokenId);
+        int end = Array.IndexOf(all, engine.Config.EosTokenIds.Single());
         Assert.InRange(end, 1, 2999);
         var running = Submit(engine, request with { IgnoreEos = false });
         Assert.Equal(all[..end], (await running.All()).Ids());

@@ -31,7 +31,7 @@ internal static class PlainGeneration
 
             int id = sampler.Next(decoder.Logits(0));
             sampler.Accept(id);
-            if (id == decoder.Config.EosTokenId && !request.IgnoreEos)
+            if (decoder.Config.EosTokenIds.Contains(id) && !request.IgnoreEos)
             {
                 break;
             }

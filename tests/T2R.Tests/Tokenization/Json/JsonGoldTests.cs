@@ -54,7 +54,7 @@ public sealed class JsonGoldTests
     {
         string folder = SharedData.Path("mistral-tokenizer");
         Assert.IsType<SentencePieceTokenizer>(TokenizerFolder.Open(folder));
-        Assert.Equal("tokenizer.model (SentencePiece; tokenizer.json beside it is not used)", TokenizerFolder.Describe(folder));
+        Assert.Equal("tokenizer.model (SentencePiece; tokenizer.json beside it is not used)", TokenizerFolder.Describe(folder, TokenizerFolder.Open(folder)));
         JsonTokenizer json = JsonTokenizer.Load(Path.Combine(folder, "tokenizer.json"));
         Assert.Equal((32000, 1), (json.VocabularySize, json.BeginningOfSentenceId));
     }

@@ -51,6 +51,10 @@ public sealed class JsonTokenizerReaderTests
     [InlineData("pre_tokenizer", "{\"type\": \"Sequence\", \"pretokenizers\": [{\"type\": \"Digits\"}, {\"type\": \"ByteLevel\"}]}", "add_prefix_space is true behind another")]
     [InlineData("pre_tokenizer", null, "neither unk_token nor byte_fallback")]
     [InlineData("post_processor", "{\"type\": \"RobertaProcessing\"}", "post_processor.type is 'RobertaProcessing'")]
+    [InlineData("post_processor", "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, {\"SpecialToken\": {\"id\": \"b\"}}, {\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [97]}, \"b\": {\"ids\": [98]}}}", "puts 'a' (id 97) and 'b' (id 98) before a text; T2R supports one token there")]
+    [InlineData("post_processor", "{\"type\": \"TemplateProcessing\", \"single\": [{\"Sequence\": {\"id\": \"A\"}}, {\"SpecialToken\": {\"id\": \"a\"}}, {\"SpecialToken\": {\"id\": \"b\"}}], \"special_tokens\": {\"a\": {\"ids\": [97]}, \"b\": {\"ids\": [98]}}}", "puts 'a' (id 97) and 'b' (id 98) behind a text")]
+    [InlineData("post_processor", "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, {\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [-97]}, \"b\": {\"ids\": [98]}}}", "special_tokens gives 'a' no id of the vocabulary's")]
+    [InlineData("post_processor", "{\"type\": \"TemplateProcessing\", \"single\": [{\"SpecialToken\": {\"id\": \"a\"}}, {\"Sequence\": {\"id\": \"A\"}}], \"special_tokens\": {\"a\": {\"ids\": [90000]}, \"b\": {\"ids\": [98]}}}", "special_tokens gives 'a' no id of the vocabulary's")]
     [InlineData("decoder", null, "decoder is missing")]
     [InlineData("decoder", "{\"type\": \"WordPiece\"}", "decoder.type is 'WordPiece'")]
     [InlineData("decoder", "{\"type\": \"Strip\", \"content\": \" \", \"start\": 1, \"stop\": 0}", "decoder.type is 'Strip'")]
@@ -141,6 +145,11 @@ public sealed class JsonTokenizerReaderTests
              "special_tokens": {"<s>": {"id": "<s>", "ids": [{{{begin}}}], "tokens": ["<s>"]} } }]}
             """).Save(folder["tokenizer.json"]);
         Assert.Equal((begin, null, null), Specials());
+        Assert.Equal(begin, TokenizerFolder.Open(folder.Path).PromptBeginId);
+        File.WriteAllText(folder["tokenizer_config.json"], """{"add_bos_token": false}""");
+        Assert.Null(TokenizerFolder.Open(folder.Path).PromptBeginId);
+        File.WriteAllText(folder["config.json"], """{"bos_token_id": 90000}""");
+        Assert.Equal((begin, null, null), Specials());
         File.WriteAllText(folder["config.json"], $$"""{"bos_token_id": 7, "eos_token_id": [{{begin + 1}}, 5]}""");
         Assert.Equal((7, begin + 1, null), Specials());
         File.WriteAllText(folder["special_tokens_map.json"], """{"bos_token": {"content": "</s>"}}""");
@@ -195,6 +204,6 @@ public sealed class JsonTokenizerReaderTests
         Assert.IsType<SentencePieceTokenizer>(TokenizerFolder.Open(folder.Path));
         TinyJson.Bytes().With("added_tokens", $$"""[{"id": {{model.Pieces.Count}}, "content": "<|im_end|>", "special": true}]""").Save(folder["tokenizer.json"]);
         Assert.IsType<JsonTokenizer>(TokenizerFolder.Open(folder.Path));
-        Assert.Contains("tokenizer.model beside it is not used", TokenizerFolder.Describe(folder.Path));
+        Assert.Contains("tokenizer.model beside it is not used", TokenizerFolder.Describe(folder.Path, TokenizerFolder.Open(folder.Path)));
     }
 }

@@ -1,4 +1,5 @@
 using CsCheck;
+using T2R.Models;
 using T2R.Tokenization;
 using T2R.Tokenization.Json;
 using Xunit;
@@ -48,7 +49,7 @@ public sealed class JsonTokenizerTests
     }
 
     [Fact]
-    public void A_stretch_that_is_a_token_is_that_token_where_merges_are_ignored()
+    public void A_pre_token_that_is_a_token_is_that_token_where_merges_are_ignored()
     {
         JsonTokenizer merging = TinyJson.Bytes("h e", "t h", "th e").Tokenizer();
         Assert.Equal("t he", Names(merging, "the"));
@@ -80,9 +81,21 @@ public sealed class JsonTokenizerTests
     public void The_beginning_is_not_doubled()
     {
         int begin = Bytes.ControlTokens["<s>"];
-        Assert.Equal([begin, 'a'], Bytes.EncodePrompt("a", begin));
-        Assert.Equal([begin, 'a'], Bytes.EncodePrompt("<s>a", begin));
-        Assert.Equal([begin], Bytes.EncodePrompt("", begin));
+        var boundaries = new BoundaryIds(begin, begin, [], []);
+        Assert.Equal([begin, 'a'], boundaries.EncodePrompt(Bytes, "a"));
+        Assert.Equal([begin, 'a'], boundaries.EncodePrompt(Bytes, "<s>a"));
+        Assert.Equal([begin], boundaries.EncodePrompt(Bytes, ""));
+    }
+
+    [Fact]
+    public void Nothing_is_put_before_a_prompt_unless_it_is_empty_where_the_tokenizer_puts_nothing()
+    {
+        int begin = Bytes.ControlTokens["<s>"];
+        var boundaries = new BoundaryIds(begin, null, [], []);
+        Assert.Equal(['a'], boundaries.EncodePrompt(Bytes, "a"));
+        Assert.Equal([begin, begin, 'a'], boundaries.EncodePrompt(Bytes, "<s><s>a"));
+        Assert.Equal([begin], boundaries.EncodePrompt(Bytes, ""));
+        Assert.Empty((boundaries with { Begin = null }).EncodePrompt(Bytes, ""));
     }
 
     [Theory]

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using T2R.Tests.Checkpoints;
+using T2R.Tokenization;
 using T2R.Tokenization.Json;
 
 namespace T2R.Tests.Tokenization.Json;
@@ -48,7 +49,7 @@ internal static class TinyJson
     /// <summary>Of characters with byte fallback, as Mistral's; ids: the bytes, <c>&lt;unk&gt;</c>, the characters, the merges.</summary>
     public static JsonObject Characters()
     {
-        string[] bytes = [.. Enumerable.Range(0, 256).Select(BpeModel.ByteName)];
+        string[] bytes = [.. Enumerable.Range(0, 256).Select(b => BytePiece.Spell((byte)b))];
         string[] characters = [.. string.Concat(CharacterMerges).Replace(" ", "", StringComparison.Ordinal).Select(c => c.ToString()).Distinct()];
         JsonObject file = File([.. bytes, "<unk>", .. characters], CharacterMerges);
         file["model"]!["unk_token"] = "<unk>";
