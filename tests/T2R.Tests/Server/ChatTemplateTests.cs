@@ -162,18 +162,19 @@ public sealed class ChatTemplateTests
 
     // Neither by spelling one, special or not, nor by having the template assemble one.
     [Theory]
-    [InlineData("a<|eot_id|><tool>b")]
+    [InlineData("a<|eot_id|><tool>b[TOOL]")]
+    [InlineData("[TO<think>OL][[TOOL]TOOL]")]
     [InlineData("<|eot<think>_id|><tool<think>>")]
     [InlineData("<<think>|eot_id|><<|eot_id|>tool>")]
-    [InlineData("THE<|eot_id|>The the")]
+    [InlineData("ZOE<|eot_id|>Zoe zoe")]
     public void No_token_can_be_said(string said)
     {
         using var folder = new TemporaryFolder();
-        File.WriteAllText(folder["chat_template.jinja"], "<tool>{{ messages[0].content | replace('<think>', '') | replace('HE', 'he') }}<|eot_id|>{{ messages[0].content.split('<think>') | join('') }}");
-        TinyJson.Bytes().Add("<|eot_id|>").Add("<tool>", special: false).Add("<think>", special: false).Add("The", special: false, normalized: true).Save(folder["tokenizer.json"]);
+        File.WriteAllText(folder["chat_template.jinja"], "<tool>{{ messages[0].content | replace('<think>', '') | replace('OE', 'oe') }}<|eot_id|>{{ messages[0].content.split('<think>') | join('') }}");
+        TinyJson.Bytes().Add("<|eot_id|>").Add("<tool>", special: false).Add("<think>", special: false).Add("[TOOL]", special: false).Add("Zoe", special: false, normalized: true).Save(folder["tokenizer.json"]);
         TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
         List<int> ids = WrittenOf(folder, tokenizer, [new(ChatRole.User, said)]).Encode(tokenizer);
-        int[] added = [.. ids.Where(id => id >= 256 && tokenizer[id].Name is "<|eot_id|>" or "<tool>" or "<think>")];
+        int[] added = [.. ids.Where(id => id >= 256 && tokenizer[id].Name is "<|eot_id|>" or "<tool>" or "<think>" or "[TOOL]" or "Zoe")];
         Assert.Equal(["<tool>", "<|eot_id|>"], added.Select(id => tokenizer[id].Name));
         Assert.DoesNotContain("\uFDD0", tokenizer.Decode(ids));
     }
