@@ -1,4 +1,5 @@
 using System.Text.Json;
+using T2R.Checkpoints;
 using T2R.Models;
 
 namespace T2R.Cli.Inspect;
@@ -48,13 +49,9 @@ internal sealed record GenerationSettings
 
     private static Dictionary<string, JsonElement> ReadObject(string path)
     {
-        try
-        {
-            return JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(System.IO.File.ReadAllBytes(path)) ?? [];
-        }
-        catch (JsonException e)
-        {
-            throw new UserErrorException($"{path}: not a JSON object ({e.Message}); mend the file or fetch it again.", e);
-        }
+        JsonElement json = InputFile.ReadJson(path);
+        return json.ValueKind == JsonValueKind.Object
+            ? json.EnumerateObject().ToDictionary(p => p.Name, p => p.Value)
+            : throw new UserErrorException($"{path}: not a JSON object, but {json.ValueKind}; mend the file or fetch it again.");
     }
 }

@@ -98,17 +98,25 @@ internal sealed class GenerationEndpoint(
     {
         Session? session = sessionId is null ? null : sessions.Find(sessionId);
         Prompt? rest = session is null ? null : prompt.Beyond(session.Text);
-        List<int> ids = (rest ?? prompt).Encode(model.Tokenizer);
+        Prompt read = rest ?? prompt;
+        if (read.FewestIds(model.Tokenizer) is var fewest && fewest > options.MaxPromptTokens)
+        {
+            throw TooLong($"at least {fewest}");
+        }
+
+        List<int> ids = read.Encode(model.Tokenizer);
         if (ids.Count > options.MaxPromptTokens)
         {
-            throw ApiException.Invalid(
-                $"The prompt has {ids.Count} tokens; this server reads at most {options.MaxPromptTokens} a request. Shorten it, or start the server with a larger --max-prompt-tokens.",
-                "context_length_exceeded");
+            throw TooLong($"{ids.Count}");
         }
 
         // Draws are counted from the request's beginning: a session changes what is read, not what is generated.
         return (prompt, ids, rest is null ? null : session!.State with { Draws = 0 });
     }
+
+    private ApiException TooLong(string tokens) => ApiException.Invalid(
+        $"The prompt has {tokens} tokens; this server reads at most {options.MaxPromptTokens} a request. Shorten it, or start the server with a larger --max-prompt-tokens.",
+        "context_length_exceeded");
 
     private RunningGeneration Submit(GenerationRequest request, CancellationToken gone)
     {

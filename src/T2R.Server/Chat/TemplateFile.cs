@@ -1,4 +1,5 @@
 using System.Text.Json;
+using T2R.Checkpoints;
 
 namespace T2R.Server.Chat;
 
@@ -12,9 +13,9 @@ internal static class TemplateFile
     public static (string Text, string File)? Find(string folder)
     {
         string jinja = Path.Combine(folder, "chat_template.jinja"), config = Path.Combine(folder, ConfigFile);
-        if (File.Exists(jinja))
+        if (Path.Exists(jinja))
         {
-            return (File.ReadAllText(jinja), jinja);
+            return (InputFile.ReadText(jinja), jinja);
         }
 
         return Config(folder) is { } json && json.TryGetProperty("chat_template", out JsonElement template) && TextOf(template, config) is { } text ? (text, config) : null;
@@ -40,20 +41,13 @@ internal static class TemplateFile
     private static JsonElement? Config(string folder)
     {
         string config = Path.Combine(folder, ConfigFile);
-        if (!File.Exists(config))
+        if (!Path.Exists(config))
         {
             return null;
         }
 
-        try
-        {
-            using JsonDocument json = JsonDocument.Parse(File.ReadAllBytes(config));
-            return json.RootElement.ValueKind == JsonValueKind.Object ? json.RootElement.Clone() : null;
-        }
-        catch (JsonException e)
-        {
-            throw new UserErrorException($"{config}: not valid JSON ({e.Message}); mend the file.", e);
-        }
+        JsonElement json = InputFile.ReadJson(config);
+        return json.ValueKind == JsonValueKind.Object ? json : throw new UserErrorException($"{config}: holds a JSON {json.ValueKind}, expected an object; fetch the file again.");
     }
 
     // A text, or several with names, of which the default is for conversations without tools.

@@ -8,6 +8,9 @@ namespace T2R.Server.Prompts;
 /// <param name="IsIds">Whether the client sent ids; then what is generated joins as ids too.</param>
 internal sealed record Prompt(ImmutableArray<TextPart> Parts, bool IsIds = false)
 {
+    /// <summary>How many ids it has at least, told by its length alone.</summary>
+    public int FewestIds(TextTokenizer tokenizer) => Parts.Sum(p => p.Text is null ? 1 : tokenizer.MostCharacters is { } most ? (p.Text.Length + most - 1) / most : 0);
+
     /// <summary>The ids.</summary>
     public List<int> Encode(TextTokenizer tokenizer)
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Text;
 using T2R.Tokenization;
 
 namespace T2R.Server.Prompts;
@@ -10,6 +11,7 @@ namespace T2R.Server.Prompts;
 internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int end)
 {
     private readonly ImmutableArray<TextPart>.Builder _parts = ImmutableArray.CreateBuilder<TextPart>();
+    private readonly Lazy<HashSet<Rune>> _begins = new(() => Beginnings(tokenizer));
 
     /// <summary>What the id that begins a text is called.</summary>
     public string BeginName => tokenizer[beginning].Name;
@@ -36,19 +38,23 @@ internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int e
         return this;
     }
 
-    /// <summary>What somebody said, with a mark inside each control token that it spells, so that it is none when it has been rendered.</summary>
+    /// <summary>
+    /// What somebody said, with a mark behind each character that begins a token which is found in texts, so that none is found in it when it has been rendered, whatever the template leaves
+    /// out of it or joins.
+    /// </summary>
     public string Marked(string said, char mark)
     {
-        foreach (string token in tokenizer.ControlTokens.Keys.Where(t => t.Length > 1))
+        var marked = new StringBuilder(said.Length);
+        foreach (Rune rune in said.EnumerateRunes())
         {
-            // Again, since one may have overlapped another.
-            while (said.Contains(token, StringComparison.Ordinal))
+            marked.Append(rune.ToString());
+            if (_begins.Value.Contains(rune))
             {
-                said = said.Replace(token, $"{token[0]}{mark}{token[1..]}", StringComparison.Ordinal);
+                marked.Append(mark);
             }
         }
 
-        return said;
+        return marked.ToString();
     }
 
     /// <summary>A text in which control tokens are to be found, and then marks to be taken away.</summary>
@@ -67,4 +73,18 @@ internal sealed class PromptWriter(TextTokenizer tokenizer, int beginning, int e
 
     /// <summary>What was written; the writer then is as new.</summary>
     public Prompt Finish() => new(_parts.DrainToImmutable());
+
+    // Runs of spaces are tokens of some vocabularies and steer nothing. Elsewhere a space is as good as what a tokenizer makes of it.
+    private static HashSet<Rune> Beginnings(TextTokenizer tokenizer)
+    {
+        var space = new Rune(' ');
+        var escaped = new Rune('\u2581');
+        HashSet<Rune> begins = [.. tokenizer.FoundTokens.Where(t => t.EnumerateRunes().Skip(1).Any() && t.Any(c => !char.IsWhiteSpace(c) && c != '\u2581')).Select(t => t.EnumerateRunes().First())];
+        if (begins.Contains(space) || begins.Contains(escaped))
+        {
+            begins.UnionWith([space, escaped]);
+        }
+
+        return begins;
+    }
 }

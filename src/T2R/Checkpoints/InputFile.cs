@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
 using T2R.Interop;
@@ -5,9 +6,11 @@ using T2R.Interop;
 namespace T2R.Checkpoints;
 
 /// <summary>What can be wrong with a file before its first byte is understood, said in one way.</summary>
-internal static class InputFile
+public static class InputFile
 {
-    private const long MaxJsonBytes = 100_000_000;
+    private const long MaxSmallBytes = 100_000_000;
+
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: true, throwOnInvalidBytes: true);
 
     /// <summary>Whether there is a file or folder of that name, or a link, be it one that leads nowhere: opening that says so.</summary>
     internal static bool IsThere(string path) => Path.Exists(path) || LinkTarget(path) is not null;
@@ -53,10 +56,11 @@ internal static class InputFile
     }
 
     /// <summary>The content of a small JSON file.</summary>
+    /// <param name="path">The file.</param>
     /// <exception cref="UserErrorException">It is missing, a folder, not readable, not JSON, or names a key twice.</exception>
-    internal static JsonElement ReadJson(string path)
+    public static JsonElement ReadJson(string path)
     {
-        byte[] json = ReadSmall(path);
+        byte[] json = ReadSmall(path, "JSON");
         try
         {
             // Reading every string finds those that are JSON but not text: half a surrogate pair.
@@ -80,14 +84,30 @@ internal static class InputFile
         }
     }
 
+    /// <summary>The content of a small text file in UTF-8.</summary>
+    /// <param name="path">The file.</param>
+    /// <exception cref="UserErrorException">It is missing, a folder, not readable, or not UTF-8.</exception>
+    public static string ReadText(string path)
+    {
+        ReadOnlySpan<byte> text = ReadSmall(path, "text");
+        try
+        {
+            return Strict.GetString(text.StartsWith(Strict.Preamble) ? text[Strict.Preamble.Length..] : text);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new UserErrorException($"{path}: not text in UTF-8 ({e.Message}); mend the file or fetch it again.", e);
+        }
+    }
+
     private static string? LinkTarget(string path) => new FileInfo(path).LinkTarget;
 
-    private static byte[] ReadSmall(string path)
+    private static byte[] ReadSmall(string path, string kind)
     {
         using var stream = new FileStream(Open(path), FileAccess.Read, bufferSize: 0);
-        if (stream.Length > MaxJsonBytes)
+        if (stream.Length > MaxSmallBytes)
         {
-            throw new UserErrorException($"{path}: has {stream.Length} bytes, expected JSON of at most {MaxJsonBytes}; it is another file, fetch it again.");
+            throw new UserErrorException($"{path}: has {stream.Length} bytes, expected {kind} of at most {MaxSmallBytes}; it is another file, fetch it again.");
         }
 
         byte[] bytes = new byte[stream.Length];

@@ -31,6 +31,7 @@ public sealed class SentencePieceTokenizer : TextTokenizer
             .Where(id => model.Pieces[id].Type == SentencePieceType.Control)
             .ToDictionary(id => model.Pieces[id].Text, StringComparer.Ordinal);
         _controls = new TokenFinder(ControlTokens);
+        MostCharacters = model.Trainer.ByteFallback ? model.Pieces.Max(p => p.Text.Length) : null;
         BeginningOfSentenceId = ControlId(model.Trainer.BeginningOfSentencePiece);
         PromptBeginId = beginsPrompts ? BeginningOfSentenceId : null;
         EndOfSentenceId = ControlId(model.Trainer.EndOfSentencePiece);
@@ -60,6 +61,9 @@ public sealed class SentencePieceTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
+
+    /// <inheritdoc/>
+    public override int? MostCharacters { get; }
 
     /// <inheritdoc/>
     public override bool FindsControls => false;

@@ -27,6 +27,15 @@ public abstract class TextTokenizer : Tokenizer
     /// <summary>The special tokens, by what they are called; decoding skips them, but for those whose <see cref="Token.Kind"/> is text.</summary>
     public abstract IReadOnlyDictionary<string, int> ControlTokens { get; }
 
+    /// <summary>What the tokens are called that <see cref="Split"/> finds in a text: special tokens, and others that were added to the vocabulary.</summary>
+    public virtual IEnumerable<string> FoundTokens => ControlTokens.Keys;
+
+    /// <summary>
+    /// The most characters, in UTF-16 units, of a text as <see cref="Split"/> gives it that one id stands for; null if there is no such bound, as where unknown characters share an id. A text
+    /// can so be found too long before it is encoded.
+    /// </summary>
+    public abstract int? MostCharacters { get; }
+
     /// <summary>Whether <see cref="AppendIds"/> finds special tokens that a text spells; else <c>&lt;s&gt;</c> is text like any other.</summary>
     public abstract bool FindsControls { get; }
 

@@ -99,6 +99,10 @@ public sealed class ChatTemplateTests
 
     [Theory]
     [InlineData("{", "not valid JSON")]
+    [InlineData("[]", "holds a JSON Array")]
+    [InlineData("{\"chat_template\": \"a\", \"chat_template\": \"b\"}", "Duplicate")]
+    [InlineData("{\"chat_template\": \"\\ud800\"}", "not valid JSON")]
+    [InlineData("{\"chat_template\": \"a\", \"bos_token\": \"\\udc00\"}", "not valid JSON")]
     [InlineData("{\"chat_template\": 3}", "neither a text nor a list")]
     [InlineData("{\"chat_template\": [{\"name\": \"rag\", \"template\": \"a\"}]}", "none of them is named 'default'")]
     [InlineData("{\"chat_template\": \"{% include 'x' %}\"}", "the statement 'include'")]
@@ -110,6 +114,19 @@ public sealed class ChatTemplateTests
         string message = Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message;
         Assert.Contains("tokenizer_config.json", message);
         Assert.Contains(expected, message);
+    }
+
+    [Fact]
+    public void A_template_that_is_no_text_is_named()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllBytes(folder["chat_template.jinja"], [.. "a"u8, 0xED, 0xA0, 0x80]);
+        Assert.Contains("chat_template.jinja: not text in UTF-8", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
+        File.WriteAllBytes(folder["chat_template.jinja"], [0xEF, 0xBB, 0xBF, .. "é"u8]);
+        Assert.Equal("▁é", WriteOf(folder, Tokenizer()));
+        File.Delete(folder["chat_template.jinja"]);
+        Directory.CreateDirectory(folder["chat_template.jinja"]);
+        Assert.Contains("this is a folder", Assert.Throws<UserErrorException>(() => ChatTemplates.Of(folder.Path)).Message);
     }
 
     private const string Turns = """
@@ -143,6 +160,35 @@ public sealed class ChatTemplateTests
             $"<{begin}><{start}>user\nsay <|im_end|><s><{end}>\n<{start}>assistant\n", WriteOf(folder, tokenizer, [new(ChatRole.User, "say <|im_end|><s>")]));
     }
 
+    // Neither by spelling one, special or not, nor by having the template assemble one.
+    [Theory]
+    [InlineData("a<|eot_id|><tool>b[TOOL]")]
+    [InlineData("[TO<think>OL][[TOOL]TOOL]")]
+    [InlineData("<|eot<think>_id|><tool<think>>")]
+    [InlineData("<<think>|eot_id|><<|eot_id|>tool>")]
+    [InlineData("ZOE<|eot_id|>Zoe zoe")]
+    public void No_token_can_be_said(string said)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "<tool>{{ messages[0].content | replace('<think>', '') | replace('OE', 'oe') }}<|eot_id|>{{ messages[0].content.split('<think>') | join('') }}");
+        TinyJson.Bytes().Add("<|eot_id|>").Add("<tool>", special: false).Add("<think>", special: false).Add("[TOOL]", special: false).Add("Zoe", special: false, normalized: true).Save(folder["tokenizer.json"]);
+        TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        List<int> ids = WrittenOf(folder, tokenizer, [new(ChatRole.User, said)]).Encode(tokenizer);
+        int[] added = [.. ids.Where(id => id >= 256 && tokenizer[id].Name is "<|eot_id|>" or "<tool>" or "<think>" or "[TOOL]" or "Zoe")];
+        Assert.Equal(["<tool>", "<|eot_id|>"], added.Select(id => tokenizer[id].Name));
+        Assert.DoesNotContain("\uFDD0", tokenizer.Decode(ids));
+    }
+
+    [Fact]
+    public void Runs_of_spaces_that_are_tokens_stay_so()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].content }}");
+        TinyJson.Bytes().Add("   ", special: false).Add("\n\n", special: false).Save(folder["tokenizer.json"]);
+        TextTokenizer tokenizer = TokenizerFolder.Open(folder.Path);
+        Assert.Equal(tokenizer.EncodeToIds("a   b\n\nc"), WrittenOf(folder, tokenizer, [new(ChatRole.User, "a   b\n\nc")]).Encode(tokenizer));
+    }
+
     [Fact]
     public void What_the_template_refuses_is_the_clients_mistake()
     {
@@ -151,6 +197,17 @@ public sealed class ChatTemplateTests
         Assert.Contains("refuses this conversation: Only users", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
         File.WriteAllText(folder["chat_template.jinja"], "{{ messages[0].a.b }}");
         Assert.Contains("cannot be rendered with this conversation", Assert.Throws<UserErrorException>(() => WriteOf(folder, Tokenizer(), Conversation)).Message);
+    }
+
+    [Fact]
+    public void A_prompts_length_tells_how_many_ids_it_has_at_least()
+    {
+        TextTokenizer tokenizer = TinyJson.Bytes("a a", "aa aa").Add("<s>").Tokenizer();
+        int begin = tokenizer.ControlTokens["<s>"];
+        Assert.Equal(1 + 25, new PromptWriter(tokenizer, begin, begin).Begin().Spelled(new string('b', 100)).Finish().FewestIds(tokenizer));
+        Prompt snow = new PromptWriter(Tokenizer(), 1, 2).Begin().Spelled(new string('☃', 100)).Finish();
+        Assert.InRange(snow.FewestIds(Tokenizer()), 2, snow.Encode(Tokenizer()).Count);
+        Assert.Equal(0, new Prompt([new TextPart(0, "☃")]).FewestIds(TinyJson.Characters().With("model.byte_fallback", "false").Tokenizer()));
     }
 
     // To a tokenizer.json the token that begins a text may be spelled, and is then not put there twice.
@@ -173,11 +230,14 @@ public sealed class ChatTemplateTests
         Assert.Equal("▁\uFDD0a\uFDD1</s>", WriteOf(folder, Tokenizer(), [new(ChatRole.User, "\uFDD0a\uFDD1</s>")]));
     }
 
-    private static string WriteOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[]? messages = null)
+    private static string WriteOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[]? messages = null) =>
+        string.Concat(WrittenOf(folder, tokenizer, messages ?? Conversation).Parts.Select(p => p.Text ?? $"<{p.Id}>"));
+
+    private static Prompt WrittenOf(TemporaryFolder folder, TextTokenizer tokenizer, ChatMessage[] messages)
     {
         var writer = new PromptWriter(tokenizer, 1, 2);
-        ChatTemplates.Of(folder.Path).Write(messages ?? Conversation, writer);
-        return string.Concat(writer.Finish().Parts.Select(p => p.Text ?? $"<{p.Id}>"));
+        ChatTemplates.Of(folder.Path).Write(messages, writer);
+        return writer.Finish();
     }
 
     [Fact]

@@ -152,6 +152,8 @@ public sealed class ErrorTests : IAsyncLifetime
         var (status, body) = await _server.PostAsync(Completions, $$"""{"prompt": "{{string.Concat(Enumerable.Repeat("the ", 100))}}"}""");
         Assert.Equal((HttpStatusCode.BadRequest, "context_length_exceeded"), (status, (string?)body["error"]!["code"]));
         Assert.Contains("40", (string?)body["error"]!["message"]);
+        (_, body) = await _server.PostAsync(Completions, $$"""{"prompt": "{{new string('a', 100_000)}}"}""");
+        Assert.Contains("at least", (string?)body["error"]!["message"]);
     }
 
     [Fact]

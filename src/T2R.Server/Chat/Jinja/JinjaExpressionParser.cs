@@ -3,11 +3,18 @@ namespace T2R.Server.Chat.Jinja;
 /// <summary>Makes a template's expressions, with Jinja's precedence: if, or, and, not, comparisons, sums, ~, products, powers; and below these <see cref="JinjaOperandParser"/>.</summary>
 internal sealed class JinjaExpressionParser
 {
-    private static readonly string[] Comparisons = ["==", "!=", "<", "<=", ">", ">="];
+    private static readonly Dictionary<string, Func<JinjaBudget, object?, object?, bool>> Comparisons = new(StringComparer.Ordinal)
+    {
+        ["=="] = JinjaValue.AreEqual,
+        ["!="] = (budget, a, b) => !JinjaValue.AreEqual(budget, a, b),
+        ["<"] = (budget, a, b) => JinjaValue.Compare(budget, a, b) < 0,
+        ["<="] = (budget, a, b) => JinjaValue.Compare(budget, a, b) <= 0,
+        [">"] = (budget, a, b) => JinjaValue.Compare(budget, a, b) > 0,
+        [">="] = (budget, a, b) => JinjaValue.Compare(budget, a, b) >= 0,
+    };
 
     private readonly JinjaTokens _tokens;
     private readonly JinjaOperandParser _operands;
-    private int _depth;
 
     /// <param name="tokens">Where they are taken from.</param>
     public JinjaExpressionParser(JinjaTokens tokens) => (_tokens, _operands) = (tokens, new JinjaOperandParser(tokens, One));
@@ -32,21 +39,17 @@ internal sealed class JinjaExpressionParser
     }
 
     /// <summary>One expression.</summary>
-    public JinjaExpression One()
-    {
-        if (++_depth > JinjaTemplate.DeepestCall)
-        {
-            throw new JinjaException($"line {_tokens.Next.Line} has an expression that is nested too deep");
-        }
+    public JinjaExpression One() => _tokens.Inside(Choice);
 
+    private JinjaExpression Choice()
+    {
         JinjaExpression value = Or();
         while (_tokens.TakeName("if"))
         {
             JinjaExpression then = value, condition = Or(), otherwise = _tokens.TakeName("else") ? One() : _ => new JinjaUndefined("else");
-            value = scope => JinjaValue.IsTrue(condition(scope)) ? then(scope) : otherwise(scope);
+            value = scope => Step(scope) && JinjaValue.IsTrue(condition(scope)) ? then(scope) : otherwise(scope);
         }
 
-        _depth--;
         return value;
     }
 
@@ -56,7 +59,7 @@ internal sealed class JinjaExpressionParser
         while (_tokens.TakeName("or"))
         {
             JinjaExpression a = left, b = And();
-            left = scope => a(scope) is var value && JinjaValue.IsTrue(value) ? value : b(scope);
+            left = scope => Step(scope) && a(scope) is var value && JinjaValue.IsTrue(value) ? value : b(scope);
         }
 
         return left;
@@ -68,7 +71,7 @@ internal sealed class JinjaExpressionParser
         while (_tokens.TakeName("and"))
         {
             JinjaExpression a = left, b = Not();
-            left = scope => a(scope) is var value && !JinjaValue.IsTrue(value) ? value : b(scope);
+            left = scope => Step(scope) && a(scope) is var value && !JinjaValue.IsTrue(value) ? value : b(scope);
         }
 
         return left;
@@ -78,7 +81,7 @@ internal sealed class JinjaExpressionParser
     {
         if (_tokens.TakeName("not"))
         {
-            JinjaExpression value = Not();
+            JinjaExpression value = _tokens.Inside(Not);
             return scope => !JinjaValue.IsTrue(value(scope));
         }
 
@@ -89,30 +92,22 @@ internal sealed class JinjaExpressionParser
     private JinjaExpression Comparison()
     {
         JinjaExpression first = Sum();
-        var rest = new List<(JinjaCallable Test, JinjaExpression Value)>();
+        var rest = new List<(Func<JinjaBudget, object?, object?, bool> Test, JinjaExpression Value)>();
         while (true)
         {
-            if (Comparisons.FirstOrDefault(_tokens.IsOperator) is { } comparison)
+            if (Comparisons.Keys.FirstOrDefault(_tokens.IsOperator) is { } comparison)
             {
                 _tokens.Take();
-                rest.Add((comparison switch
-                {
-                    "==" => JinjaTests.All["eq"],
-                    "!=" => JinjaTests.All["ne"],
-                    "<" => JinjaTests.All["lt"],
-                    "<=" => JinjaTests.All["le"],
-                    ">" => JinjaTests.All["gt"],
-                    _ => JinjaTests.All["ge"],
-                }, Sum()));
+                rest.Add((Comparisons[comparison], Sum()));
             }
             else if (_tokens.TakeName("in"))
             {
-                rest.Add((JinjaTests.All["in"], Sum()));
+                rest.Add(((budget, a, b) => JinjaValue.Contains(budget, b, a), Sum()));
             }
             else if (_tokens.TakeName("not"))
             {
                 _tokens.ExpectName("in");
-                rest.Add(((a, _) => !JinjaValue.Contains(a[1], a[0]), Sum()));
+                rest.Add(((budget, a, b) => !JinjaValue.Contains(budget, b, a), Sum()));
             }
             else
             {
@@ -126,7 +121,8 @@ internal sealed class JinjaExpressionParser
             foreach (var (test, value) in rest)
             {
                 object? right = value(scope);
-                if (!JinjaValue.IsTrue(test([left, right], [])))
+                scope.Budget.Step();
+                if (!test(scope.Budget, left, right))
                 {
                     return false;
                 }
@@ -149,9 +145,15 @@ internal sealed class JinjaExpressionParser
         {
             _tokens.Take();
             JinjaExpression a = left, b = operand();
-            left = scope => JinjaOperators.Of(@operator, a(scope), b(scope));
+            left = scope => Step(scope) ? JinjaOperators.Of(scope.Budget, @operator, a(scope), b(scope)) : null;
         }
 
         return left;
+    }
+
+    private static bool Step(JinjaScope scope)
+    {
+        scope.Budget.Step();
+        return true;
     }
 }

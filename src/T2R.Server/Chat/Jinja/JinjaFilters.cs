@@ -3,96 +3,103 @@ using System.Text;
 
 namespace T2R.Server.Chat.Jinja;
 
-/// <summary>The filters that templates may use: <c>value | name(arguments)</c>.</summary>
+/// <summary>The filters that templates may use: <c>value | name(arguments)</c>. Those that published chat templates use, and what else Jinja's documentation shows on texts and lists.</summary>
 internal static class JinjaFilters
 {
-    /// <summary>By name; the value is the first argument.</summary>
-    public static readonly IReadOnlyDictionary<string, JinjaCallable> All = new Dictionary<string, JinjaCallable>(StringComparer.Ordinal)
-    {
-        ["trim"] = (a, _) => JinjaMethods.Strip(JinjaValue.Text(a[0]), a.Count > 1 ? JinjaValue.Text(a[1]) : null),
-        ["length"] = (a, _) => Length(a[0]),
-        ["count"] = (a, _) => Length(a[0]),
-        ["string"] = (a, _) => JinjaValue.Text(a[0]),
-        ["upper"] = (a, _) => JinjaValue.Text(a[0]).ToUpperInvariant(),
-        ["lower"] = (a, _) => JinjaValue.Text(a[0]).ToLowerInvariant(),
-        ["title"] = (a, _) => Titled(JinjaValue.Text(a[0])),
-        ["capitalize"] = (a, _) => Capitalized(JinjaValue.Text(a[0])),
-        ["replace"] = (a, _) => JinjaMethods.Replaced(JinjaValue.Text(a[0]), JinjaValue.Text(At(a, 1)), JinjaValue.Text(At(a, 2)), a.Count > 3 ? JinjaValue.Whole(a[3]) : -1),
-        ["int"] = (a, _) => a[0] is double real ? (long)real : JinjaValue.AsNumber(a[0]) is not null ? JinjaValue.Whole(a[0]) : long.TryParse(JinjaValue.Text(a[0]).Trim(), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole) ? whole : a.Count > 1 ? a[1] : 0L,
-        ["float"] = (a, _) => JinjaValue.AsNumber(a[0]) ?? (double.TryParse(JinjaValue.Text(a[0]), NumberStyles.Float, CultureInfo.InvariantCulture, out double real) ? real : 0.0),
-        ["abs"] = (a, _) => a[0] is long whole ? (object)Math.Abs(whole) : Math.Abs(JinjaValue.AsNumber(a[0]) ?? throw new JinjaException("abs wants a number")),
-        ["first"] = (a, _) => JinjaValue.Items(a[0]) is [var first, ..] ? first : new JinjaUndefined("first"),
-        ["last"] = (a, _) => JinjaValue.Items(a[0]) is [.., var last] ? last : new JinjaUndefined("last"),
-        ["list"] = (a, _) => JinjaValue.Items(a[0]).ToList(),
-        ["reverse"] = (a, _) => a[0] is string text ? string.Concat(text.EnumerateRunes().Reverse()) : Enumerable.Reverse(JinjaValue.Items(a[0])).ToList(),
-        ["unique"] = (a, _) => Unique(JinjaValue.Items(a[0])),
-        ["sort"] = (a, _) => Sorted(JinjaValue.Items(a[0])),
-        ["join"] = (a, n) => string.Join(JinjaValue.Text(a.Count > 1 ? a[1] : n.GetValueOrDefault("d") ?? ""), Attributes(a[0], n).Select(JinjaValue.Text)),
-        ["default"] = Default,
-        ["d"] = Default,
-        ["map"] = Map,
-        ["select"] = (a, _) => Chosen(a, 1, v => v, wanted: true),
-        ["reject"] = (a, _) => Chosen(a, 1, v => v, wanted: false),
-        ["selectattr"] = (a, _) => Chosen(a, 2, v => Path(v, JinjaValue.Text(At(a, 1))), wanted: true),
-        ["rejectattr"] = (a, _) => Chosen(a, 2, v => Path(v, JinjaValue.Text(At(a, 1))), wanted: false),
-        ["items"] = (a, _) => a[0] is JinjaMap map ? JinjaMethods.Of(map, "items")!([], []) : new List<object?>(),
-        ["dictsort"] = (a, _) => a[0] is JinjaMap map ? map.OrderBy(e => e.Key, StringComparer.OrdinalIgnoreCase).Select(e => (object?)new JinjaTuple { e.Key, e.Value }).ToList() : throw new JinjaException("dictsort wants a dictionary"),
-        ["tojson"] = (a, n) => JinjaJson.Write(a[0], n.GetValueOrDefault("indent"), n.GetValueOrDefault("separators")),
-        ["indent"] = (a, n) => Indented(JinjaValue.Text(a[0]), a.Count > 1 ? a[1] : n.GetValueOrDefault("width"), JinjaValue.IsTrue(a.Count > 2 ? a[2] : n.GetValueOrDefault("first"))),
-        ["safe"] = (a, _) => a[0],
-    };
+    private static readonly JinjaUndefined Absent = new("an argument");
 
-    /// <summary>A text with a capital letter and small ones behind it.</summary>
-    public static string Capitalized(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
+    /// <summary>By name; the value is the first argument.</summary>
+    public static readonly IReadOnlyDictionary<string, JinjaCallable> All = new Dictionary<string, JinjaCallable>(
+    [
+        JinjaCallable.Of("trim chars", (b, a) => JinjaMethods.Strip(Text(b, a[0]), a[1] is null ? null : Text(b, a[1])), defaults: [null]),
+        JinjaCallable.Of("length", (b, a) => Length(b, a[0])),
+        JinjaCallable.Of("string", (b, a) => Text(b, a[0])),
+        JinjaCallable.Of("upper", (b, a) => Text(b, a[0]).ToUpperInvariant()),
+        JinjaCallable.Of("lower", (b, a) => Text(b, a[0]).ToLowerInvariant()),
+        JinjaCallable.Of("title", (b, a) => Titled(Text(b, a[0]))),
+        JinjaCallable.Of("capitalize", (b, a) => JinjaMethods.Capitalized(Text(b, a[0]))),
+        JinjaCallable.Of("replace old new count", (b, a) => JinjaMethods.Replaced(b, Text(b, a[0]), Text(b, a[1]), Text(b, a[2]), a[3]), defaults: [null]),
+        JinjaCallable.Of("first", (b, a) => JinjaValue.Items(b, a[0]) is [var first, ..] ? first : new JinjaUndefined("first")),
+        JinjaCallable.Of("last", (b, a) => JinjaValue.Items(b, a[0]) is [.., var last] ? last : new JinjaUndefined("last")),
+        JinjaCallable.Of("list", (b, a) => JinjaValue.Items(b, a[0]).ToList()),
+        JinjaCallable.Of("reverse", (b, a) => a[0] is string text ? string.Concat(text.EnumerateRunes().Reverse()) : Enumerable.Reverse(JinjaValue.Items(b, a[0])).ToList()),
+        JinjaCallable.Of("sort reverse", (b, a) => Sorted(b, JinjaValue.Items(b, a[0]), JinjaValue.IsTrue(a[1])), false),
+        JinjaCallable.Of("join d attribute", (b, a) => JinjaMethods.Joined(b, Text(b, a[1]), a[2] is null ? JinjaValue.Items(b, a[0]) : Attributes(b, a[0], a[2], Absent)), "", null),
+        JinjaCallable.Of("default default_value boolean", (_, a) => a[0] is JinjaUndefined || (JinjaValue.IsTrue(a[2]) && !JinjaValue.IsTrue(a[0])) ? a[1] : a[0], "", false),
+        JinjaCallable.Of("map filter attribute default", (b, a) => Mapped(b, a), Absent, Absent, Absent),
+        JinjaCallable.Of("select test argument", (b, a) => Chosen(b, a[0], v => v, a[1], a[2], wanted: true), Absent, Absent),
+        JinjaCallable.Of("reject test argument", (b, a) => Chosen(b, a[0], v => v, a[1], a[2], wanted: false), Absent, Absent),
+        JinjaCallable.Of("selectattr attribute test argument", (b, a) => Chosen(b, a[0], v => Path(b, v, Text(b, a[1])), a[2], a[3], wanted: true), Absent, Absent),
+        JinjaCallable.Of("items", (b, a) => a[0] is JinjaMap map ? JinjaMethods.Of(map, "items")!.Call(b, []) : new List<object?>()),
+        JinjaCallable.Of("tojson ensure_ascii indent separators sort_keys", (b, a) => JinjaJson.Write(b, a[0], JinjaValue.IsTrue(a[1]), a[2], a[3], JinjaValue.IsTrue(a[4])), false, null, null, false),
+        JinjaCallable.Of("safe", (_, a) => a[0]),
+    ],
+    StringComparer.Ordinal);
+
+    private static string Text(JinjaBudget budget, object? value) => JinjaValue.Text(budget, value);
 
     // Words are what stands between white space, hyphens and opening brackets; Python's method title() has others.
     private static string Titled(string text)
     {
         var titled = new StringBuilder();
+        char before = ' ';
         foreach (char c in text)
         {
-            bool begins = titled.Length == 0 || char.IsWhiteSpace(titled[^1]) || titled[^1] is '-' or '(' or '{' or '[' or '<';
+            bool begins = char.IsWhiteSpace(before) || before is '-' or '(' or '{' or '[' or '<';
             titled.Append(begins ? char.ToUpperInvariant(c) : char.ToLowerInvariant(c));
+            before = c;
         }
 
         return titled.ToString();
     }
 
-    private static long Length(object? value) => value is null or bool or long or double or JinjaCallable ? throw new JinjaException($"{JinjaValue.Kind(value)} has no length") : JinjaValue.Items(value).Count;
-
-    private static object? Default(IReadOnlyList<object?> a, JinjaMap named)
+    private static long Length(JinjaBudget budget, object? value) => value switch
     {
-        bool orFalse = JinjaValue.IsTrue(a.Count > 2 ? a[2] : named.GetValueOrDefault("boolean"));
-        return a[0] is JinjaUndefined || (orFalse && !JinjaValue.IsTrue(a[0])) ? (a.Count > 1 ? a[1] : named.GetValueOrDefault("default_value") ?? "") : a[0];
-    }
+        string text => text.EnumerateRunes().Count(),
+        null or bool or long or double or JinjaCallable => throw new JinjaException($"{JinjaValue.Kind(value)} has no length"),
+        _ => JinjaValue.Items(budget, value).Count,
+    };
 
-    private static List<object?> Map(IReadOnlyList<object?> a, JinjaMap named)
+    private static List<object?> Mapped(JinjaBudget budget, object?[] a)
     {
-        if (named.ContainsKey("attribute"))
+        if (ReferenceEquals(a[1], Absent))
         {
-            return [.. Attributes(a[0], named)];
+            return [.. Attributes(budget, a[0], a[2], a[3])];
         }
 
-        JinjaCallable filter = Named(All, At(a, 1), "filter");
-        return [.. JinjaValue.Items(a[0]).Select(v => filter([v, .. a.Skip(2)], named))];
+        JinjaCallable filter = Named(budget, All, a[1], "filter");
+        return ReferenceEquals(a[2], Absent) && ReferenceEquals(a[3], Absent)
+            ? [.. JinjaValue.Items(budget, a[0]).Select(v => filter.Call(budget, [v]))]
+            : throw new JinjaException("'map' takes a filter that needs no arguments, or an attribute");
     }
 
-    private static List<object?> Chosen(IReadOnlyList<object?> a, int rest, Func<object?, object?> of, bool wanted)
+    private static List<object?> Chosen(JinjaBudget budget, object? value, Func<object?, object?> of, object? testName, object? argument, bool wanted)
     {
-        JinjaCallable? test = a.Count > rest ? Named(JinjaTests.All, a[rest], "test") : null;
-        return [.. JinjaValue.Items(a[0]).Where(v => JinjaValue.IsTrue(test is null ? of(v) : test([of(v), .. a.Skip(rest + 1)], [])) == wanted)];
+        JinjaCallable? test = ReferenceEquals(testName, Absent) ? null : Named(budget, JinjaTests.All, testName, "test");
+        return [.. JinjaValue.Items(budget, value).Where(v => JinjaValue.IsTrue(test is null ? of(v) : test.Call(budget, ReferenceEquals(argument, Absent) ? [of(v)] : [of(v), argument])) == wanted)];
     }
 
-    private static IEnumerable<object?> Attributes(object? value, JinjaMap named) =>
-        JinjaValue.Items(value).Select(v => named.TryGetValue("attribute", out object? name) ? Path(v, JinjaValue.Text(name)) is var found && found is JinjaUndefined && named.TryGetValue("default", out object? other) ? other : found : v);
+    private static IEnumerable<object?> Attributes(JinjaBudget budget, object? value, object? name, object? other) => ReferenceEquals(name, Absent)
+        ? throw new JinjaException("'map' is called without a filter or an attribute")
+        : JinjaValue.Items(budget, value).Select(v => Path(budget, v, JinjaValue.Text(budget, name)) is var found && found is JinjaUndefined && !ReferenceEquals(other, Absent) ? other : found);
 
-    private static object? Path(object? value, string path) => path.Split('.').Aggregate(value, (v, name) => JinjaValue.Member(v, long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out long at) ? at : name));
-
-    private static List<object?> Sorted(List<object?> items)
+    private static object? Path(JinjaBudget budget, object? value, string path)
     {
+        foreach (string name in path.Split('.'))
+        {
+            budget.Step();
+            value = JinjaValue.Member(budget, value, long.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out long at) ? at : name);
+        }
+
+        return value;
+    }
+
+    private static List<object?> Sorted(JinjaBudget budget, List<object?> items, bool reverse)
+    {
+        var order = Comparer<object?>.Create((a, b) => JinjaValue.Compare(budget, a, b));
         try
         {
-            return [.. items.Order(Comparer<object?>.Create(JinjaValue.Compare))];
+            return [.. reverse ? items.OrderDescending(order) : items.Order(order)];
         }
         catch (InvalidOperationException e) when (e.InnerException is JinjaException cannot)
         {
@@ -100,22 +107,6 @@ internal static class JinjaFilters
         }
     }
 
-    private static List<object?> Unique(List<object?> items)
-    {
-        var unique = new List<object?>();
-        unique.AddRange(items.Where((v, i) => items.FindIndex(other => JinjaValue.AreEqual(v, other)) == i));
-        return unique;
-    }
-
-    private static string Indented(string text, object? width, bool first)
-    {
-        string margin = width is string given ? given : new string(' ', (int)Math.Clamp(JinjaValue.Whole(width ?? 4L), 0, 100));
-        IEnumerable<string> lines = text.Split('\n').Select((line, i) => (i == 0 && !first) || line.Length == 0 ? line : margin + line);
-        return string.Join('\n', lines);
-    }
-
-    private static object? At(IReadOnlyList<object?> arguments, int place) => place < arguments.Count ? arguments[place] : throw new JinjaException("a filter lacks an argument");
-
-    private static JinjaCallable Named(IReadOnlyDictionary<string, JinjaCallable> all, object? name, string what) =>
-        name is string known && all.TryGetValue(known, out JinjaCallable? found) ? found : throw new JinjaException($"there is no {what} '{JinjaValue.Text(name)}' here");
+    private static JinjaCallable Named(JinjaBudget budget, IReadOnlyDictionary<string, JinjaCallable> all, object? name, string what) =>
+        name is string known && all.TryGetValue(known, out JinjaCallable? found) ? found : throw new JinjaException($"there is no {what} '{JinjaValue.Text(budget, name)}' here");
 }

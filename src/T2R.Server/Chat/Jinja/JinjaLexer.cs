@@ -15,6 +15,7 @@ internal sealed class JinjaLexer
     private readonly List<JinjaToken> _tokens = [];
     private int _at;
     private bool _trimsNext;
+    private int _line = 1, _counted;
 
     private JinjaLexer(string source)
     {
@@ -31,7 +32,17 @@ internal sealed class JinjaLexer
         return lexer._tokens;
     }
 
-    private int Line => 1 + _source.AsSpan(0, Math.Min(_at, _source.Length)).Count('\n');
+    // Tokens come in order, so that each line feed is counted once.
+    private int Line
+    {
+        get
+        {
+            int at = Math.Min(_at, _source.Length);
+            _line += at > _counted ? _source.AsSpan(_counted, at - _counted).Count('\n') : 0;
+            _counted = Math.Max(_counted, at);
+            return _line;
+        }
+    }
 
     private void Run()
     {

@@ -15,6 +15,5 @@ internal static class JinjaLoop
         ["length"] = (long)items.Count,
         ["previtem"] = index > 0 ? items[index - 1] : new JinjaUndefined("previtem"),
         ["nextitem"] = index + 1 < items.Count ? items[index + 1] : new JinjaUndefined("nextitem"),
-        ["cycle"] = new JinjaCallable((a, _) => a.Count > 0 ? a[index % a.Count] : throw new JinjaException("cycle wants something to go through")),
     };
 }

@@ -17,32 +17,69 @@ internal static class JinjaMethods
     /// <summary>A text without white space around it.</summary>
     public static string Strip(string text, string? characters = null) => text.Trim(characters?.ToCharArray() ?? WhiteSpace);
 
-    private static JinjaCallable? OfText(string text, string name) => name switch
+    /// <summary>A text with a capital letter and small ones behind it.</summary>
+    public static string Capitalized(string text) => text.Length == 0 ? text : char.ToUpperInvariant(text[0]) + text[1..].ToLowerInvariant();
+
+    /// <summary>Texts with another between.</summary>
+    public static string Joined(JinjaBudget budget, string between, IEnumerable<object?> items)
     {
-        "strip" => (a, _) => Strip(text, Argument(a, 0)),
-        "lstrip" => (a, _) => text.TrimStart(Argument(a, 0)?.ToCharArray() ?? WhiteSpace),
-        "rstrip" => (a, _) => text.TrimEnd(Argument(a, 0)?.ToCharArray() ?? WhiteSpace),
-        "upper" => (_, _) => text.ToUpperInvariant(),
-        "lower" => (_, _) => text.ToLowerInvariant(),
-        "title" => (_, _) => Title(text),
-        "capitalize" => (_, _) => JinjaFilters.Capitalized(text),
-        "startswith" => (a, _) => Choices(a).Any(c => text.StartsWith(c, StringComparison.Ordinal)),
-        "endswith" => (a, _) => Choices(a).Any(c => text.EndsWith(c, StringComparison.Ordinal)),
-        "replace" => (a, _) => Replaced(text, Required(a, 0), Required(a, 1), a.Count > 2 ? JinjaValue.Whole(a[2]) : -1),
-        "split" => (a, named) => Split(text, Argument(a, 0), a.Count > 1 ? JinjaValue.Whole(a[1]) : named.TryGetValue("maxsplit", out object? most) ? JinjaValue.Whole(most) : -1),
-        "find" => (a, _) => (long)text.IndexOf(Required(a, 0), StringComparison.Ordinal),
-        "count" => (a, _) => (long)text.AsSpan().Count(Required(a, 0)),
-        "join" => (a, _) => string.Join(text, JinjaValue.Items(a.Count > 0 ? a[0] : null).Select(JinjaValue.Text)),
-        "isdigit" => (_, _) => text.Length > 0 && text.All(char.IsDigit),
-        _ => null,
-    };
+        string[] texts = [.. items.Select(i => JinjaValue.Text(budget, i))];
+        budget.Use(texts.Sum(t => (long)t.Length) + ((long)between.Length * texts.Length));
+        return string.Join(between, texts);
+    }
+
+    /// <summary>A text with another in place of a part of it.</summary>
+    /// <param name="budget">Pays for it.</param>
+    /// <param name="text">The text.</param>
+    /// <param name="from">The part, wherever it is.</param>
+    /// <param name="to">The other.</param>
+    /// <param name="times">How often at most, from the beginning; null or negative for no limit.</param>
+    public static string Replaced(JinjaBudget budget, string text, string from, string to, object? times)
+    {
+        if (from.Length == 0)
+        {
+            throw new JinjaException("replace is called with an empty text to look for");
+        }
+
+        long most = times is null ? -1 : JinjaValue.Whole(times);
+        long found = Math.Min(text.AsSpan().Count(from), most < 0 ? long.MaxValue : most);
+        budget.Use(text.Length + (found * to.Length));
+        if (most < 0)
+        {
+            return text.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        string[] parts = text.Split(from, (int)found + 1);
+        return string.Join(to, parts);
+    }
+
+    private static JinjaCallable? OfText(string text, string name)
+    {
+        return name switch
+        {
+            "strip" => Method(["chars"], (_, a) => Strip(text, Optional(a[0])), [null]),
+            "lstrip" => Method(["chars"], (_, a) => text.TrimStart(Optional(a[0])?.ToCharArray() ?? WhiteSpace), [null]),
+            "rstrip" => Method(["chars"], (_, a) => text.TrimEnd(Optional(a[0])?.ToCharArray() ?? WhiteSpace), [null]),
+            "upper" => Method([], (_, _) => text.ToUpperInvariant()),
+            "lower" => Method([], (_, _) => text.ToLowerInvariant()),
+            "title" => Method([], (_, _) => Title(text)),
+            "capitalize" => Method([], (_, _) => Capitalized(text)),
+            "startswith" => Method(["prefix"], (b, a) => Choices(b, text, a[0]).Any(c => text.StartsWith(c, StringComparison.Ordinal))),
+            "endswith" => Method(["suffix"], (b, a) => Choices(b, text, a[0]).Any(c => text.EndsWith(c, StringComparison.Ordinal))),
+            "replace" => Method(["old", "new", "count"], (b, a) => Replaced(b, text, Required(a[0]), Required(a[1]), a[2]), [-1L]),
+            "split" => Method(["sep", "maxsplit"], (b, a) => Split(b, text, Optional(a[0]), JinjaValue.Whole(a[1])), [null, -1L]),
+            "join" => Method(["iterable"], (b, a) => Joined(b, text, JinjaValue.Items(b, a[0]))),
+            _ => null,
+        };
+
+        JinjaCallable Method(string[] parameters, Func<JinjaBudget, object?[], object?> body, object?[]? defaults = null) => OfValue(text, name, parameters, body, defaults);
+    }
 
     private static JinjaCallable? OfMap(JinjaMap map, string name) => name switch
     {
-        "items" => (_, _) => map.Select(e => (object?)new JinjaTuple { e.Key, e.Value }).ToList(),
-        "keys" => (_, _) => map.Keys.Cast<object?>().ToList(),
-        "values" => (_, _) => map.Values.ToList(),
-        "get" => (a, _) => map.TryGetValue(Required(a, 0), out object? value) ? value : a.Count > 1 ? a[1] : null,
+        "items" => OfValue(map, name, [], (_, _) => map.Select(e => (object?)new JinjaTuple { e.Key, e.Value }).ToList()),
+        "keys" => OfValue(map, name, [], (_, _) => map.Keys.Cast<object?>().ToList()),
+        "get" => new JinjaCallable("'get'", ["key", "default"], [null], (_, a) => map.TryGetValue(Required(a[0]), out object? value) ? value : a[1]),
         _ => null,
     };
 
@@ -57,57 +94,45 @@ internal static class JinjaMethods
         return new string(title);
     }
 
-    /// <summary>A text with another in place of a part of it.</summary>
-    /// <param name="text">The text.</param>
-    /// <param name="from">The part, wherever it is.</param>
-    /// <param name="to">The other.</param>
-    /// <param name="times">How often at most, from the beginning; negative for no limit.</param>
-    public static string Replaced(string text, string from, string to, long times)
-    {
-        if (times < 0 && from.Length > 0)
-        {
-            return text.Replace(from, to, StringComparison.Ordinal);
-        }
-
-        if (from.Length == 0)
-        {
-            throw new JinjaException("replace is called with an empty text to look for");
-        }
-
-        int done = 0;
-        while (times-- > 0 && text.IndexOf(from, done, StringComparison.Ordinal) is >= 0 and var at)
-        {
-            text = string.Concat(text.AsSpan(0, at), to, text.AsSpan(at + from.Length));
-            done = at + to.Length;
-        }
-
-        return text;
-    }
-
-    private static List<object?> Split(string text, string? separator, long most)
+    private static List<object?> Split(JinjaBudget budget, string text, string? separator, long most)
     {
         int count = most < 0 ? int.MaxValue : (int)Math.Min(most, int.MaxValue - 1) + 1;
         if (separator is not null)
         {
-            return separator.Length > 0 ? [.. text.Split(separator, count)] : throw new JinjaException("split is called with an empty separator");
+            budget.Use(JinjaBudget.Operation * (long)text.AsSpan().Count(separator.Length > 0 ? separator : throw new JinjaException("split is called with an empty separator")));
+            return [.. text.Split(separator, count)];
         }
 
         var parts = new List<object?>();
-        string rest = text.TrimStart(WhiteSpace);
+        ReadOnlySpan<char> rest = text.AsSpan().TrimStart(WhiteSpace);
         while (rest.Length > 0)
         {
+            budget.Use(JinjaBudget.Operation);
             int end = parts.Count + 1 >= count ? -1 : rest.IndexOfAny(WhiteSpace);
-            parts.Add(end >= 0 ? rest[..end] : most < 0 ? rest.TrimEnd(WhiteSpace) : rest);
-            rest = end < 0 ? "" : rest[end..].TrimStart(WhiteSpace);
+            parts.Add((end >= 0 ? rest[..end] : most < 0 ? rest.TrimEnd(WhiteSpace) : rest).ToString());
+            rest = end < 0 ? default : rest[end..].TrimStart(WhiteSpace);
         }
 
         return parts;
     }
 
-    private static IEnumerable<string> Choices(IReadOnlyList<object?> arguments) => arguments is [List<object?> several] ? several.Select(JinjaValue.Text) : [Required(arguments, 0)];
+    private static IEnumerable<string> Choices(JinjaBudget budget, string text, object? choices)
+    {
+        foreach (object? choice in choices is List<object?> several ? several : [choices])
+        {
+            budget.Use(text.Length);
+            yield return Required(choice);
+        }
+    }
 
-    private static string? Argument(IReadOnlyList<object?> arguments, int place) => place < arguments.Count && arguments[place] is not null ? Required(arguments, place) : null;
+    private static string? Optional(object? argument) => argument is null ? null : Required(argument);
 
-    private static string Required(IReadOnlyList<object?> arguments, int place) =>
-        place < arguments.Count && arguments[place] is string text ? text : throw new JinjaException("a method of a text is called without a text where it wants one");
+    private static string Required(object? argument) => argument as string ?? throw new JinjaException("a method of a text is called without a text where it wants one");
+
+    private static JinjaCallable OfValue(object value, string name, string[] parameters, Func<JinjaBudget, object?[], object?> body, object?[]? defaults = null) =>
+        new($"'{name}'", parameters, defaults ?? [], (budget, arguments) =>
+        {
+            budget.Use(value);
+            return body(budget, arguments);
+        });
 }

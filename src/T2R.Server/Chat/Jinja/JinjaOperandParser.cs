@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 
 namespace T2R.Server.Chat.Jinja;
 
@@ -14,11 +15,11 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
     {
         if (tokens.TakeOperator("-"))
         {
-            JinjaExpression value = Signed();
-            return scope => JinjaOperators.Of("-", 0L, value(scope));
+            JinjaExpression value = tokens.Inside(Signed);
+            return scope => JinjaOperators.Of(scope.Budget, "-", 0L, value(scope));
         }
 
-        return tokens.TakeOperator("+") ? Signed() : Members(Primary());
+        return tokens.TakeOperator("+") ? tokens.Inside(Signed) : Members(Primary());
     }
 
     private JinjaExpression Filtered(JinjaExpression value)
@@ -28,10 +29,11 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
             JinjaExpression inner = value;
             if (tokens.TakeOperator("|"))
             {
-                string name = tokens.Expect(JinjaTokenKind.Name).Value;
-                JinjaCallable filter = JinjaFilters.All.GetValueOrDefault(name) ?? throw new JinjaException($"line {tokens.Next.Line} has the filter '{name}', which T2R does not have");
-                var arguments = tokens.TakeOperator("(") ? Arguments() : _ => ([], []);
-                value = scope => arguments(scope) is var (given, named) ? filter([inner(scope), .. given], named) : null;
+                JinjaToken name = tokens.Expect(JinjaTokenKind.Name);
+                JinjaCallable filter = JinjaFilters.All.GetValueOrDefault(name.Value) ?? throw new JinjaException($"line {name.Line} has the filter '{name.Value}', which T2R does not have");
+                JinjaArguments arguments = tokens.TakeOperator("(") ? Arguments() : JinjaArguments.None;
+                Check(filter, arguments, name.Line);
+                value = scope => Step(scope) ? arguments.Call(filter, inner(scope), scope) : null;
             }
             else if (tokens.TakeName("is"))
             {
@@ -53,7 +55,7 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
         bool negated = tokens.TakeName("not");
         JinjaToken name = tokens.Next.Kind == JinjaTokenKind.Operator ? tokens.Take() : tokens.Expect(JinjaTokenKind.Name);
         JinjaCallable test = JinjaTests.All.GetValueOrDefault(name.Value) ?? throw new JinjaException($"line {name.Line} has the test '{name.Value}', which T2R does not have");
-        Func<JinjaScope, (List<object?> Given, JinjaMap Named)> arguments = _ => ([], []);
+        JinjaArguments arguments = JinjaArguments.None;
         if (tokens.TakeOperator("("))
         {
             arguments = Arguments();
@@ -62,11 +64,29 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
             || tokens.IsOperator("[") || tokens.IsOperator("{")
             || (tokens.Next is { Kind: JinjaTokenKind.Name, Value: not ("and" or "or" or "else" or "is" or "if" or "not" or "in") }))
         {
-            JinjaExpression argument = Members(Primary());
-            arguments = scope => ([argument(scope)], []);
+            arguments = new JinjaArguments([Members(Primary())], []);
         }
 
-        return scope => JinjaValue.IsTrue(test([value(scope), .. arguments(scope).Given], [])) != negated;
+        Check(test, arguments, name.Line);
+        return scope => Step(scope) && JinjaValue.IsTrue(arguments.Call(test, value(scope), scope)) != negated;
+    }
+
+    private static void Check(JinjaCallable callable, JinjaArguments arguments, int line)
+    {
+        try
+        {
+            callable.Check(1 + arguments.Given.Count, arguments.Names);
+        }
+        catch (JinjaException e)
+        {
+            throw new JinjaException($"line {line}: {e.Message}");
+        }
+    }
+
+    private static bool Step(JinjaScope scope)
+    {
+        scope.Budget.Step();
+        return true;
     }
 
     private JinjaExpression Members(JinjaExpression value)
@@ -79,8 +99,7 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
                 JinjaToken name = tokens.Next.Kind == JinjaTokenKind.Whole ? tokens.Take() : tokens.Expect(JinjaTokenKind.Name);
                 object key = name.Kind == JinjaTokenKind.Whole ? Whole(name) : name.Value;
 
-                // A method is found before an entry of that name: getattr comes before getitem.
-                value = scope => inner(scope) is var whole && key is string method && JinjaMethods.Of(whole, method) is { } found ? found : JinjaValue.Member(whole, key);
+                value = scope => Step(scope) ? Member(scope, inner(scope), key) : null;
             }
             else if (tokens.TakeOperator("["))
             {
@@ -88,10 +107,8 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
             }
             else if (tokens.TakeOperator("("))
             {
-                var arguments = Arguments();
-                value = scope => inner(scope) is JinjaCallable callable
-                    ? arguments(scope) is var (given, named) ? callable(given, named) : null
-                    : throw new JinjaException($"{JinjaValue.Kind(inner(scope))} is called");
+                JinjaArguments arguments = Arguments();
+                value = scope => Step(scope) ? Called(scope, inner(scope), arguments) : null;
             }
             else
             {
@@ -100,12 +117,19 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
         }
     }
 
+    // A method is found before an entry of that name: getattr comes before getitem.
+    private static object? Member(JinjaScope scope, object? whole, object key) =>
+        key is string method && JinjaMethods.Of(whole, method) is { } found ? found : JinjaValue.Member(scope.Budget, whole, key);
+
+    private static object? Called(JinjaScope scope, object? callee, JinjaArguments arguments) =>
+        callee is JinjaCallable callable ? arguments.Call(callable, scope) : throw new JinjaException($"{JinjaValue.Kind(callee)} is called");
+
     private JinjaExpression Subscript(JinjaExpression value)
     {
         JinjaExpression? start = tokens.IsOperator(":") ? null : one(), end = null, step = null;
         if (tokens.TakeOperator("]"))
         {
-            return scope => JinjaValue.Member(value(scope), start!(scope));
+            return scope => Step(scope) ? JinjaValue.Member(scope.Budget, value(scope), start!(scope)) : null;
         }
 
         tokens.ExpectOperator(":");
@@ -116,11 +140,11 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
         }
 
         tokens.ExpectOperator("]");
-        return scope => JinjaValue.Slice(value(scope), start?.Invoke(scope), end?.Invoke(scope), step?.Invoke(scope));
+        return scope => Step(scope) ? JinjaValue.Slice(scope.Budget, value(scope), start?.Invoke(scope), end?.Invoke(scope), step?.Invoke(scope)) : null;
     }
 
     // Behind the opening bracket.
-    private Func<JinjaScope, (List<object?> Given, JinjaMap Named)> Arguments()
+    private JinjaArguments Arguments()
     {
         var given = new List<JinjaExpression>();
         var named = new List<(string Name, JinjaExpression Value)>();
@@ -142,12 +166,7 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
             }
         }
 
-        return scope =>
-        {
-            var map = new JinjaMap();
-            named.ForEach(n => map[n.Name] = n.Value(scope));
-            return (given.ConvertAll(g => g(scope)), map);
-        };
+        return new JinjaArguments(given, named);
     }
 
     private JinjaExpression Argument(out string? name)
@@ -169,12 +188,13 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
             case JinjaTokenKind.Name:
                 return Name(token.Value);
             case JinjaTokenKind.Text:
-                string text = token.Value;
+                var texts = new StringBuilder(token.Value);
                 while (tokens.Next.Kind == JinjaTokenKind.Text)
                 {
-                    text += tokens.Take().Value;
+                    texts.Append(tokens.Take().Value);
                 }
 
+                string text = texts.ToString();
                 return _ => text;
             case JinjaTokenKind.Whole:
                 long whole = Whole(token);
@@ -186,7 +206,7 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
                 return Bracketed();
             case JinjaTokenKind.Operator when token.Value == "[":
                 List<JinjaExpression> elements = Elements("]");
-                return scope => elements.Select(e => e(scope)).ToList();
+                return scope => Filled([], elements, scope);
             case JinjaTokenKind.Operator when token.Value == "{":
                 return Map();
             default:
@@ -223,12 +243,14 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
     }
 
     /// <summary>A list of expressions in round brackets.</summary>
-    public static JinjaExpression Tuple(List<JinjaExpression> elements) => scope =>
+    public static JinjaExpression Tuple(List<JinjaExpression> elements) => scope => Filled(new JinjaTuple(), elements, scope);
+
+    private static List<object?> Filled(List<object?> list, List<JinjaExpression> elements, JinjaScope scope)
     {
-        var tuple = new JinjaTuple();
-        tuple.AddRange(elements.Select(e => e(scope)));
-        return tuple;
-    };
+        scope.Budget.Use((long)JinjaBudget.Operation * elements.Count);
+        list.AddRange(elements.Select(e => e(scope)));
+        return list;
+    }
 
     private List<JinjaExpression> Elements(string close)
     {
@@ -262,7 +284,8 @@ internal sealed class JinjaOperandParser(JinjaTokens tokens, Func<JinjaExpressio
         return scope =>
         {
             var map = new JinjaMap();
-            entries.ForEach(e => map[JinjaValue.Text(e.Key(scope))] = e.Value(scope));
+            scope.Budget.Use((long)JinjaBudget.Operation * entries.Count);
+            entries.ForEach(e => map[JinjaValue.Text(scope.Budget, e.Key(scope))] = e.Value(scope));
             return map;
         };
     }

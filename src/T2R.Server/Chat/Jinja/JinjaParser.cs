@@ -10,6 +10,7 @@ internal sealed class JinjaParser
 {
     private readonly JinjaTokens _tokens;
     private readonly JinjaExpressionParser _expressions;
+    private int _loops;
 
     private JinjaParser(IReadOnlyList<JinjaToken> tokens)
     {
@@ -28,6 +29,14 @@ internal sealed class JinjaParser
     // Up to one of these blocks, whose name is taken.
     private JinjaStatement Body(out string end, params string[] ends)
     {
+        string found = "";
+        JinjaStatement body = _tokens.Inside(() => Statements(out found, ends));
+        end = found;
+        return body;
+    }
+
+    private JinjaStatement Statements(out string end, string[] ends)
+    {
         var statements = new List<JinjaStatement>();
         while (true)
         {
@@ -35,12 +44,12 @@ internal sealed class JinjaParser
             switch (token.Kind)
             {
                 case JinjaTokenKind.Data:
-                    statements.Add((_, output) => Write(output, token.Value));
+                    statements.Add((scope, output) => Write(scope, output, token.Value));
                     break;
                 case JinjaTokenKind.OutputBegin:
                     JinjaExpression value = _expressions.Several();
                     _tokens.Expect(JinjaTokenKind.OutputEnd);
-                    statements.Add((scope, output) => Write(output, JinjaValue.Text(value(scope))));
+                    statements.Add((scope, output) => Write(scope, output, JinjaValue.Text(scope.Budget, value(scope))));
                     break;
                 case JinjaTokenKind.BlockBegin:
                     end = _tokens.Expect(JinjaTokenKind.Name).Value;
@@ -60,13 +69,9 @@ internal sealed class JinjaParser
         }
     }
 
-    private static JinjaFlow Write(StringBuilder output, string text)
+    private static JinjaFlow Write(JinjaScope scope, StringBuilder output, string text)
     {
-        if (output.Length + text.Length > JinjaTemplate.MostCharacters)
-        {
-            throw new JinjaException($"what it writes is longer than {JinjaTemplate.MostCharacters} characters");
-        }
-
+        scope.Budget.Use(text);
         output.Append(text);
         return JinjaFlow.Next;
     }
@@ -75,6 +80,7 @@ internal sealed class JinjaParser
     {
         foreach (JinjaStatement statement in statements)
         {
+            scope.Budget.Step();
             if (statement(scope, output) is var flow && flow != JinjaFlow.Next)
             {
                 return flow;
@@ -98,6 +104,11 @@ internal sealed class JinjaParser
                 return Macro();
             case "break" or "continue":
                 _tokens.Expect(JinjaTokenKind.BlockEnd);
+                if (_loops == 0)
+                {
+                    throw new JinjaException($"line {line} has '{name}' outside of a loop");
+                }
+
                 JinjaFlow flow = name == "break" ? JinjaFlow.Break : JinjaFlow.Continue;
                 return (_, _) => flow;
             case "generation":
@@ -112,25 +123,37 @@ internal sealed class JinjaParser
 
     private JinjaStatement If()
     {
-        JinjaExpression condition = _expressions.Several();
-        _tokens.Expect(JinjaTokenKind.BlockEnd);
-        JinjaStatement then = Body(out string end, "elif", "else", "endif");
+        var choices = new List<(JinjaExpression Condition, JinjaStatement Body)>();
         JinjaStatement otherwise = (_, _) => JinjaFlow.Next;
-        if (end == "elif")
+        string end;
+        do
         {
-            otherwise = If();
-        }
-        else
-        {
+            JinjaExpression condition = _expressions.Several();
             _tokens.Expect(JinjaTokenKind.BlockEnd);
-            if (end == "else")
-            {
-                otherwise = Body(out _, "endif");
-                _tokens.Expect(JinjaTokenKind.BlockEnd);
-            }
+            choices.Add((condition, Body(out end, "elif", "else", "endif")));
+        }
+        while (end == "elif");
+
+        _tokens.Expect(JinjaTokenKind.BlockEnd);
+        if (end == "else")
+        {
+            otherwise = Body(out _, "endif");
+            _tokens.Expect(JinjaTokenKind.BlockEnd);
         }
 
-        return (scope, output) => JinjaValue.IsTrue(condition(scope)) ? then(scope, output) : otherwise(scope, output);
+        return (scope, output) =>
+        {
+            foreach ((JinjaExpression condition, JinjaStatement body) in choices)
+            {
+                scope.Budget.Step();
+                if (JinjaValue.IsTrue(condition(scope)))
+                {
+                    return body(scope, output);
+                }
+            }
+
+            return otherwise(scope, output);
+        };
     }
 
     private JinjaStatement For()
@@ -140,7 +163,9 @@ internal sealed class JinjaParser
         JinjaExpression source = _expressions.Several(conditional: false);
         JinjaExpression? filter = _tokens.TakeName("if") ? _expressions.Several() : null;
         _tokens.Expect(JinjaTokenKind.BlockEnd);
+        _loops++;
         JinjaStatement body = Body(out string end, "else", "endfor");
+        _loops--;
         _tokens.Expect(JinjaTokenKind.BlockEnd);
         JinjaStatement? otherwise = null;
         if (end == "else")
@@ -151,10 +176,11 @@ internal sealed class JinjaParser
 
         return (scope, output) =>
         {
-            List<object?> items = JinjaValue.Items(source(scope));
+            List<object?> items = JinjaValue.Items(scope.Budget, source(scope));
             items = filter is null ? items : [.. items.Where(item => JinjaValue.IsTrue(filter(Bound(scope, names, item))))];
             for (int i = 0; i < items.Count; i++)
             {
+                scope.Budget.Step();
                 JinjaScope inner = Bound(scope, names, items[i]);
                 inner["loop"] = JinjaLoop.At(items, i);
                 if (body(inner, output) == JinjaFlow.Break)
@@ -196,7 +222,7 @@ internal sealed class JinjaParser
         }
 
         _tokens.Expect(JinjaTokenKind.BlockEnd);
-        JinjaStatement body = Body(out _, "endset");
+        JinjaStatement body = Apart("endset");
         _tokens.Expect(JinjaTokenKind.BlockEnd);
         return (scope, _) =>
         {
@@ -218,31 +244,33 @@ internal sealed class JinjaParser
         }
 
         _tokens.Expect(JinjaTokenKind.BlockEnd);
-        JinjaStatement body = Body(out _, "endmacro");
+        JinjaStatement body = Apart("endmacro");
         _tokens.Expect(JinjaTokenKind.BlockEnd);
-        int depth = 0;
+        string[] called = [.. parameters.Select(p => p.Name)];
+        JinjaUndefined[] missing = [.. called.Select(c => new JinjaUndefined(c))];
         return (scope, _) =>
         {
-            scope[name] = new JinjaCallable((arguments, named) =>
+            scope[name] = new JinjaCallable($"the macro '{name}'", called, missing, (budget, arguments) =>
             {
                 var inner = new JinjaScope(scope);
                 for (int i = 0; i < parameters.Count; i++)
                 {
-                    var (parameter, other) = parameters[i];
-                    inner[parameter] = i < arguments.Count ? arguments[i] : named.TryGetValue(parameter, out object? given) ? given : other?.Invoke(inner) ?? new JinjaUndefined(parameter);
+                    inner[called[i]] = ReferenceEquals(arguments[i], missing[i]) && parameters[i].Default is { } other ? other(inner) : arguments[i];
                 }
 
-                try
-                {
-                    return ++depth <= JinjaTemplate.DeepestCall ? Written(body, inner) : throw new JinjaException($"the macro '{name}' calls itself without end");
-                }
-                finally
-                {
-                    depth--;
-                }
+                return budget.Macro(name, () => Written(body, inner));
             });
             return JinjaFlow.Next;
         };
+    }
+
+    // A body that is written by itself: no loop around it can be left from inside.
+    private JinjaStatement Apart(string end)
+    {
+        (int loops, _loops) = (_loops, 0);
+        JinjaStatement body = Body(out _, end);
+        _loops = loops;
+        return body;
     }
 
     private List<string> Names()
@@ -277,7 +305,7 @@ internal sealed class JinjaParser
             return;
         }
 
-        List<object?> values = JinjaValue.Items(value);
+        List<object?> values = JinjaValue.Items(scope.Budget, value);
         if (values.Count != names.Count)
         {
             throw new JinjaException($"{values.Count} values are given the names {string.Join(", ", names)}");

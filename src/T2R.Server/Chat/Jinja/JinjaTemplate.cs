@@ -9,12 +9,7 @@ namespace T2R.Server.Chat.Jinja;
 /// </summary>
 internal sealed class JinjaTemplate
 {
-    /// <summary>What a template writes at most.</summary>
-    public const int MostCharacters = 1 << 26;
-
-    /// <summary>How deep expressions and macros may be nested.</summary>
-    public const int DeepestCall = 100;
-
+    private const int LongestSource = 1_000_000;
     private const long LongestRange = 100_000;
 
     private readonly JinjaStatement _body;
@@ -22,7 +17,8 @@ internal sealed class JinjaTemplate
     /// <summary>Reads a template.</summary>
     /// <param name="source">Its text.</param>
     /// <exception cref="JinjaException">It has a mistake, or something that is not supported.</exception>
-    public JinjaTemplate(string source) => _body = JinjaParser.Read(source);
+    public JinjaTemplate(string source) =>
+        _body = source.Length <= LongestSource ? JinjaParser.Read(source) : throw new JinjaException(string.Create(CultureInfo.InvariantCulture, $"it has more than {LongestSource} characters"));
 
     /// <summary>What <c>strftime_now</c> says.</summary>
     public Func<DateTime> Now { get; init; } = () => DateTime.Now;
@@ -32,13 +28,13 @@ internal sealed class JinjaTemplate
     /// <exception cref="JinjaException">It refuses them, or cannot be rendered with them.</exception>
     public string Render(JinjaMap values)
     {
-        var scope = new JinjaScope
+        var budget = new JinjaBudget(Characters(values));
+        var scope = new JinjaScope(budget)
         {
-            ["raise_exception"] = new JinjaCallable((a, _) => throw new JinjaException(JinjaValue.Text(First(a))) { IsRaised = true }),
-            ["strftime_now"] = new JinjaCallable((a, _) => JinjaTime.Format(Now(), JinjaValue.Text(First(a)))),
-            ["namespace"] = new JinjaCallable((a, named) => Namespace(First(a) as JinjaMap, named)),
-            ["dict"] = new JinjaCallable((_, named) => named),
-            ["range"] = new JinjaCallable((a, _) => Range(a)),
+            ["raise_exception"] = new JinjaCallable("'raise_exception'", ["message"], [], (b, a) => throw new JinjaException(JinjaValue.Text(b, a[0])) { IsRaised = true }),
+            ["strftime_now"] = new JinjaCallable("'strftime_now'", ["format"], [], (b, a) => JinjaTime.Format(Now(), JinjaValue.Text(b, a[0]))),
+            ["namespace"] = new JinjaNamespace(),
+            ["range"] = new JinjaCallable("'range'", ["start", "stop", "step"], [null, 1L], (b, a) => a[1] is null ? Range(b, 0, JinjaValue.Whole(a[0]), 1) : Range(b, JinjaValue.Whole(a[0]), JinjaValue.Whole(a[1]), JinjaValue.Whole(a[2]))),
         };
         foreach ((string name, object? value) in values)
         {
@@ -58,32 +54,25 @@ internal sealed class JinjaTemplate
         return output.ToString();
     }
 
-    private static object? First(IReadOnlyList<object?> arguments) => arguments.Count > 0 ? arguments[0] : null;
-
-    private static JinjaMap Namespace(JinjaMap? first, JinjaMap named)
+    private static long Characters(object? value) => value switch
     {
-        var space = new JinjaMap { IsNamespace = true };
-        foreach ((string name, object? value) in (first ?? []).Concat(named))
+        string text => text.Length,
+        List<object?> list => list.Sum(Characters),
+        JinjaMap map => map.Values.Sum(Characters),
+        _ => 0,
+    };
+
+    private static List<object?> Range(JinjaBudget budget, long start, long end, long step)
+    {
+        if (step == 0)
         {
-            space[name] = value;
+            throw new JinjaException("range is called with step 0");
         }
 
-        return space;
-    }
-
-    private static List<object?> Range(IReadOnlyList<object?> arguments)
-    {
-        long[] numbers = [.. arguments.Select(JinjaValue.Whole)];
-        var (start, end, step) = numbers switch
-        {
-            [var to] => (0, to, 1),
-            [var from, var to] => (from, to, 1),
-            [var from, var to, var by] when by != 0 => (from, to, by),
-            _ => throw new JinjaException("range wants an end, or a start and an end, or these and a step that is not 0"),
-        };
         var range = new List<object?>();
-        for (long i = start; step > 0 ? i < end : i > end; i += step)
+        for (long i = start; step > 0 ? i < end : i > end; i = checked(i + step))
         {
+            budget.Use(JinjaBudget.Operation);
             range.Add(range.Count < LongestRange ? i : throw new JinjaException(string.Create(CultureInfo.InvariantCulture, $"a range has more than {LongestRange} numbers")));
         }
 

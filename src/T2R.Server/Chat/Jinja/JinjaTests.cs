@@ -3,37 +3,31 @@ namespace T2R.Server.Chat.Jinja;
 /// <summary>The tests that templates may make: <c>value is name</c>.</summary>
 internal static class JinjaTests
 {
-    /// <summary>By name; the value is the first argument.</summary>
-    public static readonly IReadOnlyDictionary<string, JinjaCallable> All = new Dictionary<string, JinjaCallable>(StringComparer.Ordinal)
-    {
-        ["defined"] = (a, _) => a[0] is not JinjaUndefined,
-        ["undefined"] = (a, _) => a[0] is JinjaUndefined,
-        ["none"] = (a, _) => a[0] is null,
-        ["string"] = (a, _) => a[0] is string,
-        ["number"] = (a, _) => JinjaValue.AsNumber(a[0]) is not null,
-        ["integer"] = (a, _) => a[0] is long,
-        ["float"] = (a, _) => a[0] is double,
-        ["boolean"] = (a, _) => a[0] is bool,
-        ["true"] = (a, _) => a[0] is true,
-        ["false"] = (a, _) => a[0] is false,
-        ["mapping"] = (a, _) => a[0] is JinjaMap { IsNamespace: false },
-        ["sequence"] = (a, _) => a[0] is string or List<object?> or JinjaMap { IsNamespace: false } or JinjaUndefined,
-        ["iterable"] = (a, _) => a[0] is string or List<object?> or JinjaMap { IsNamespace: false } or JinjaUndefined,
-        ["callable"] = (a, _) => a[0] is JinjaCallable,
-        ["odd"] = (a, _) => JinjaValue.Whole(a[0]) % 2 != 0,
-        ["even"] = (a, _) => JinjaValue.Whole(a[0]) % 2 == 0,
-        ["divisibleby"] = (a, _) => JinjaValue.IsTrue(JinjaOperators.Of("%", a[0], At(a, 1))) == false,
-        ["in"] = (a, _) => JinjaValue.Contains(At(a, 1), a[0]),
-        ["equalto"] = (a, _) => JinjaValue.AreEqual(a[0], At(a, 1)),
-        ["eq"] = (a, _) => JinjaValue.AreEqual(a[0], At(a, 1)),
-        ["=="] = (a, _) => JinjaValue.AreEqual(a[0], At(a, 1)),
-        ["ne"] = (a, _) => !JinjaValue.AreEqual(a[0], At(a, 1)),
-        ["!="] = (a, _) => !JinjaValue.AreEqual(a[0], At(a, 1)),
-        ["lt"] = (a, _) => JinjaValue.Compare(a[0], At(a, 1)) < 0,
-        ["le"] = (a, _) => JinjaValue.Compare(a[0], At(a, 1)) <= 0,
-        ["gt"] = (a, _) => JinjaValue.Compare(a[0], At(a, 1)) > 0,
-        ["ge"] = (a, _) => JinjaValue.Compare(a[0], At(a, 1)) >= 0,
-    };
+    private static readonly Func<JinjaBudget, object?[], object?> Equal = (b, a) => JinjaValue.AreEqual(b, a[0], a[1]);
+    private static readonly Func<JinjaBudget, object?[], object?> Unequal = (b, a) => !JinjaValue.AreEqual(b, a[0], a[1]);
 
-    private static object? At(IReadOnlyList<object?> arguments, int place) => place < arguments.Count ? arguments[place] : throw new JinjaException("a test lacks an argument");
+    /// <summary>By name; the value is the first argument.</summary>
+    public static readonly IReadOnlyDictionary<string, JinjaCallable> All = new Dictionary<string, JinjaCallable>(
+    [
+        JinjaCallable.Of("defined", (_, a) => a[0] is not JinjaUndefined),
+        JinjaCallable.Of("undefined", (_, a) => a[0] is JinjaUndefined),
+        JinjaCallable.Of("none", (_, a) => a[0] is null),
+        JinjaCallable.Of("string", (_, a) => a[0] is string),
+        JinjaCallable.Of("number", (_, a) => JinjaValue.AsNumber(a[0]) is not null),
+        JinjaCallable.Of("boolean", (_, a) => a[0] is bool),
+        JinjaCallable.Of("true", (_, a) => a[0] is true),
+        JinjaCallable.Of("false", (_, a) => a[0] is false),
+        JinjaCallable.Of("mapping", (_, a) => a[0] is JinjaMap { IsNamespace: false }),
+        JinjaCallable.Of("sequence", (_, a) => a[0] is string or List<object?> or JinjaMap { IsNamespace: false } or JinjaUndefined),
+        JinjaCallable.Of("iterable", (_, a) => a[0] is string or List<object?> or JinjaMap { IsNamespace: false } or JinjaUndefined),
+        JinjaCallable.Of("odd", (_, a) => JinjaValue.Whole(a[0]) % 2 != 0),
+        JinjaCallable.Of("even", (_, a) => JinjaValue.Whole(a[0]) % 2 == 0),
+        JinjaCallable.Of("in seq", (b, a) => JinjaValue.Contains(b, a[1], a[0])),
+        JinjaCallable.Of("equalto other", Equal),
+        JinjaCallable.Of("eq other", Equal),
+        JinjaCallable.Of("== other", Equal),
+        JinjaCallable.Of("ne other", Unequal),
+        JinjaCallable.Of("!= other", Unequal),
+    ],
+    StringComparer.Ordinal);
 }

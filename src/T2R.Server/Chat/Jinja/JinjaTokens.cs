@@ -4,7 +4,9 @@ namespace T2R.Server.Chat.Jinja;
 /// <param name="tokens">The tokens; the last one ends them.</param>
 internal sealed class JinjaTokens(IReadOnlyList<JinjaToken> tokens)
 {
-    private int _at;
+    private const int DeepestNesting = 100;
+
+    private int _at, _depth;
 
     /// <summary>The next one.</summary>
     public JinjaToken Next => tokens[_at];
@@ -40,6 +42,20 @@ internal sealed class JinjaTokens(IReadOnlyList<JinjaToken> tokens)
 
     /// <summary>Whether the next is the name of an argument: an equals sign is behind it.</summary>
     public bool IsNamed() => _at + 1 < tokens.Count && tokens[_at + 1] is { Kind: JinjaTokenKind.Operator, Value: "=" };
+
+    /// <summary>Reads what stands inside of something else.</summary>
+    /// <exception cref="JinjaException">That is inside too many others.</exception>
+    public T Inside<T>(Func<T> read)
+    {
+        if (++_depth > DeepestNesting)
+        {
+            throw new JinjaException($"line {Next.Line} has something that is nested too deep");
+        }
+
+        T inner = read();
+        _depth--;
+        return inner;
+    }
 
     /// <summary>That something else was expected.</summary>
     public JinjaException Wrong(string expected) => new($"line {Next.Line} has {(Next.Value.Length > 0 ? $"'{Next.Value}'" : $"{Next.Kind}")} where {expected} was expected");

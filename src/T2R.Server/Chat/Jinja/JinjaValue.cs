@@ -23,74 +23,116 @@ internal static class JinjaValue
     };
 
     /// <summary>What it is written as.</summary>
-    public static string Text(object? value) => value switch
+    public static string Text(JinjaBudget budget, object? value)
     {
-        string text => text,
-        JinjaUndefined => "",
-        _ => Shown(value),
-    };
+        if (value is string or JinjaUndefined)
+        {
+            return value as string ?? "";
+        }
 
-    /// <summary>What it is written as inside a list: texts in quotes.</summary>
-    public static string Shown(object? value) => value switch
-    {
-        null => "None",
-        bool flag => flag ? "True" : "False",
-        long whole => whole.ToString(CultureInfo.InvariantCulture),
-        double real => Number(real),
-        string text => Quoted(text),
-        JinjaTuple tuple => $"({string.Join(", ", tuple.Select(Shown))}{(tuple.Count == 1 ? "," : "")})",
-        List<object?> list => $"[{string.Join(", ", list.Select(Shown))}]",
-        JinjaMap map => $"{{{string.Join(", ", map.Select(e => $"{Quoted(e.Key)}: {Shown(e.Value)}"))}}}",
-        JinjaUndefined => "Undefined",
-        _ => "<function>",
-    };
+        var text = new StringBuilder();
+        Show(budget, value, text);
+        return text.ToString();
+    }
 
     /// <summary>A number as Python and JSON write it.</summary>
     public static string Number(double real)
     {
-        string text = real.ToString("R", CultureInfo.InvariantCulture);
-        return double.IsFinite(real) && !text.AsSpan().ContainsAny('.', 'E', 'e') ? text + ".0" : text;
+        if (!double.IsFinite(real))
+        {
+            return double.IsNaN(real) ? "nan" : real > 0 ? "inf" : "-inf";
+        }
+
+        // The digits that tell it from its neighbours, and where the point is among them.
+        string[] parts = Math.Abs(real).ToString("R", CultureInfo.InvariantCulture).Split('E');
+        int dot = parts[0].IndexOf('.', StringComparison.Ordinal);
+        string all = parts[0].Replace(".", "", StringComparison.Ordinal), digits = all.TrimStart('0').TrimEnd('0');
+        int point = (dot < 0 ? parts[0].Length : dot) - (all.Length - all.TrimStart('0').Length) + (parts.Length > 1 ? int.Parse(parts[1], CultureInfo.InvariantCulture) : 0);
+        string number = (digits.Length, point) switch
+        {
+            (0, _) => "0.0",
+            (_, < -3 or > 16) => $"{digits[0]}{(digits.Length > 1 ? "." : "")}{digits[1..]}e{(point > 0 ? '+' : '-')}{Math.Abs(point - 1):00}",
+            (_, <= 0) => $"0.{new string('0', -point)}{digits}",
+            var (length, _) when point >= length => $"{digits.PadRight(point, '0')}.0",
+            _ => $"{digits[..point]}.{digits[point..]}",
+        };
+        return double.IsNegative(real) ? "-" + number : number;
     }
 
     /// <summary>Whether two are equal.</summary>
-    public static bool AreEqual(object? a, object? b) => (a, b) switch
+    public static bool AreEqual(JinjaBudget budget, object? a, object? b)
     {
-        (null, null) or (JinjaUndefined, JinjaUndefined) => true,
-        (string x, string y) => x == y,
-        (List<object?> x, List<object?> y) => x.Count == y.Count && x.Zip(y).All(p => AreEqual(p.First, p.Second)),
-        (JinjaMap x, JinjaMap y) => x.Count == y.Count && x.All(e => y.TryGetValue(e.Key, out object? other) && AreEqual(e.Value, other)),
-        _ => AsNumber(a) is { } x && AsNumber(b) is { } y ? x.Equals(y) : a is not null && ReferenceEquals(a, b),
-    };
+        budget.Step();
+        switch (a, b)
+        {
+            case (null, null) or (JinjaUndefined, JinjaUndefined):
+                return true;
+            case (string x, string y):
+                budget.Use(Math.Min(x.Length, y.Length));
+                return x == y;
+            case (List<object?> x, List<object?> y):
+                return x.Count == y.Count && x.Zip(y).All(p => AreEqual(budget, p.First, p.Second));
+            case (JinjaMap x, JinjaMap y):
+                return x.Count == y.Count && x.All(e => y.TryGetValue(e.Key, out object? other) && AreEqual(budget, e.Value, other));
+            case (long x, long y):
+                return x == y;
+            default:
+                return AsNumber(a) is { } m && AsNumber(b) is { } n ? m.Equals(n) : a is not null && ReferenceEquals(a, b);
+        }
+    }
 
     /// <summary>Which of two comes first: less than 0, 0 or more than 0.</summary>
-    public static int Compare(object? a, object? b) => (a, b) switch
+    public static int Compare(JinjaBudget budget, object? a, object? b)
     {
-        (string x, string y) => string.CompareOrdinal(x, y),
-        _ => AsNumber(a) is { } x && AsNumber(b) is { } y ? x.CompareTo(y) : throw new JinjaException($"{Kind(a)} and {Kind(b)} cannot be compared"),
-    };
+        budget.Step();
+        switch (a, b)
+        {
+            case (string x, string y):
+                budget.Use(Math.Min(x.Length, y.Length));
+                return string.CompareOrdinal(x, y);
+            case (long x, long y):
+                return x.CompareTo(y);
+            default:
+                return AsNumber(a) is { } m && AsNumber(b) is { } n ? m.CompareTo(n) : throw new JinjaException($"{Kind(a)} and {Kind(b)} cannot be compared");
+        }
+    }
 
     /// <summary>Whether one is in another.</summary>
-    public static bool Contains(object? whole, object? part) => whole switch
+    public static bool Contains(JinjaBudget budget, object? whole, object? part)
     {
-        string text => part is string inner ? text.Contains(inner, StringComparison.Ordinal) : throw new JinjaException($"a text has no {Kind(part)} in it"),
-        List<object?> list => list.Any(e => AreEqual(e, part)),
-        JinjaMap map => part is string key && map.ContainsKey(key),
-        JinjaUndefined => false,
-        _ => throw new JinjaException($"{Kind(whole)} has nothing in it"),
-    };
+        budget.Use(whole);
+        return whole switch
+        {
+            string text => part is string inner ? text.Contains(inner, StringComparison.Ordinal) : throw new JinjaException($"a text has no {Kind(part)} in it"),
+            List<object?> list => list.Any(e => AreEqual(budget, e, part)),
+            JinjaMap map => part is string key && map.ContainsKey(key),
+            JinjaUndefined => false,
+            _ => throw new JinjaException($"{Kind(whole)} has nothing in it"),
+        };
+    }
 
     /// <summary>What it is made of.</summary>
-    public static List<object?> Items(object? value) => value switch
+    public static List<object?> Items(JinjaBudget budget, object? value)
     {
-        List<object?> list => list,
-        JinjaMap map => [.. map.Keys],
-        string text => [.. text.EnumerateRunes().Select(r => r.ToString())],
-        JinjaUndefined => [],
-        _ => throw new JinjaException($"{Kind(value)} has no elements to go through"),
-    };
+        switch (value)
+        {
+            case List<object?> list:
+                return list;
+            case JinjaMap map:
+                budget.Use(map);
+                return [.. map.Keys];
+            case string text:
+                budget.Use((long)JinjaBudget.Operation * text.Length);
+                return [.. text.EnumerateRunes().Select(r => r.ToString())];
+            case JinjaUndefined:
+                return [];
+            default:
+                throw new JinjaException($"{Kind(value)} has no elements to go through");
+        }
+    }
 
     /// <summary>Something of it by name or place; undefined if it is not there.</summary>
-    public static object? Member(object? value, object? key)
+    public static object? Member(JinjaBudget budget, object? value, object? key)
     {
         switch (value, key)
         {
@@ -101,34 +143,48 @@ internal static class JinjaValue
             case (List<object?> list, long or bool):
                 long at = key is bool flag ? (flag ? 1 : 0) : (long)key;
                 at = at < 0 ? at + list.Count : at;
-                return at >= 0 && at < list.Count ? list[(int)at] : new JinjaUndefined(Text(key));
-            case (string text, long):
-                return Member(Items(text), key) is string rune ? rune : new JinjaUndefined(Text(key));
+                return at >= 0 && at < list.Count ? list[(int)at] : new JinjaUndefined(Text(budget, key));
+            case (string text, long place):
+                budget.Use(text.Length);
+                long length = text.EnumerateRunes().Count(), wanted = place < 0 ? place + length : place;
+                return wanted >= 0 && wanted < length ? text.EnumerateRunes().ElementAt((int)wanted).ToString() : new JinjaUndefined(Text(budget, key));
             case (_, string name) when JinjaMethods.Of(value, name) is { } method:
                 return method;
             default:
-                return new JinjaUndefined(Text(key));
+                return new JinjaUndefined(Text(budget, key));
         }
     }
 
     /// <summary>A part of a text or a list: Python's <c>value[start:end:step]</c>.</summary>
-    public static object Slice(object? value, object? start, object? end, object? step)
+    public static object Slice(JinjaBudget budget, object? value, object? start, object? end, object? step)
     {
-        List<object?> items = value is string or List<object?> ? Items(value) : throw new JinjaException($"{Kind(value)} cannot be sliced");
-        long by = step is null ? 1 : Whole(step), count = items.Count;
+        // A text without surrogates has a character in each place.
+        string? plain = value is string text && !text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? text : null;
+        budget.Use(value);
+        List<object?> items = plain is not null ? [] : value is string or List<object?> ? Items(budget, value) : throw new JinjaException($"{Kind(value)} cannot be sliced");
+        long by = step is null ? 1 : Whole(step), count = plain?.Length ?? items.Count;
         if (by == 0)
         {
             throw new JinjaException("a slice has step 0");
         }
 
+        by = Math.Clamp(by, -count - 1, count + 1);
         long from = start is null ? (by > 0 ? 0 : count - 1) : Place(start), to = end is null ? (by > 0 ? count : -1) : Place(end);
+        var characters = new StringBuilder();
         var part = new List<object?>();
         for (long i = from; by > 0 ? i < to : i > to; i += by)
         {
-            part.Add(items[(int)i]);
+            if (plain is not null)
+            {
+                characters.Append(plain[(int)i]);
+            }
+            else
+            {
+                part.Add(items[(int)i]);
+            }
         }
 
-        return value is string ? string.Concat(part) : part;
+        return plain is not null ? characters.ToString() : value is string ? string.Concat(part) : part;
 
         long Place(object? given)
         {
@@ -167,15 +223,71 @@ internal static class JinjaValue
         _ => "a function",
     };
 
-    private static string Quoted(string text)
+    // As it stands inside a list: texts in quotes.
+    private static void Show(JinjaBudget budget, object? value, StringBuilder text)
     {
-        char quote = text.Contains('\'', StringComparison.Ordinal) && !text.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
-        var quoted = new StringBuilder().Append(quote);
-        foreach (char c in text)
+        budget.Step();
+        switch (value)
         {
-            quoted.Append(c switch { '\n' => "\\n", '\r' => "\\r", '\t' => "\\t", '\\' => "\\\\", _ => c == quote ? $"\\{c}" : c < ' ' ? $"\\x{(int)c:x2}" : c.ToString() });
+            case string given:
+                budget.Use(given);
+                Quote(given, text);
+                break;
+            case List<object?> list:
+                text.Append(list is JinjaTuple ? '(' : '[');
+                for (int i = 0; i < list.Count; i++)
+                {
+                    text.Append(i == 0 ? "" : ", ");
+                    Show(budget, list[i], text);
+                }
+
+                text.Append(list is JinjaTuple ? list.Count == 1 ? ",)" : ")" : "]");
+                break;
+            case JinjaMap map:
+                text.Append('{');
+                int entry = 0;
+                foreach ((string key, object? inner) in map)
+                {
+                    text.Append(entry++ == 0 ? "" : ", ");
+                    Show(budget, key, text);
+                    text.Append(": ");
+                    Show(budget, inner, text);
+                }
+
+                text.Append('}');
+                break;
+            default:
+                text.Append(value switch
+                {
+                    null => "None",
+                    bool flag => flag ? "True" : "False",
+                    long whole => whole.ToString(CultureInfo.InvariantCulture),
+                    double real => Number(real),
+                    JinjaUndefined => "Undefined",
+                    _ => "<function>",
+                });
+                break;
+        }
+    }
+
+    private static void Quote(string given, StringBuilder text)
+    {
+        char quote = given.Contains('\'', StringComparison.Ordinal) && !given.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
+        text.Append(quote);
+        foreach (char c in given)
+        {
+            _ = c switch
+            {
+                '\n' => text.Append("\\n"),
+                '\r' => text.Append("\\r"),
+                '\t' => text.Append("\\t"),
+                '\\' => text.Append("\\\\"),
+                _ when c == quote => text.Append('\\').Append(c),
+                < ' ' => text.Append(CultureInfo.InvariantCulture, $"\\x{(int)c:x2}"),
+                _ => text.Append(c),
+            };
         }
 
-        return quoted.Append(quote).ToString();
+        text.Append(quote);
     }
 }

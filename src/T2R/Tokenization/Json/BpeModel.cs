@@ -115,6 +115,12 @@ internal sealed class BpeModel
                 return vocabulary;
             }
 
+            if (entry.Name.Length == 0)
+            {
+                part.Refuse($".vocab has a token without characters (id {id}), which stands for no text; fetch the file again.");
+                return vocabulary;
+            }
+
             vocabulary.Add(entry.Name, id);
         }
 

@@ -36,9 +36,11 @@ public sealed class JsonTokenizer : TextTokenizer
 
         foreach (AddedToken token in added)
         {
-            _tokens[token.Id] = token.Special ? new(TokenKind.Control, token.Content, default) : new(TokenKind.Text, token.Content, Encoding.UTF8.GetBytes(token.Content));
+            _tokens[token.Id] = token.Special ? new(TokenKind.Control, token.Content, default) : decoding.Decode(token.Content);
         }
 
+        MostCharacters = (model.FusesUnknown && model.UnknownId is not null && !model.ByteFallback) || preTokenizer.Cutters.Any(c => c.Removes) ? null : model.Vocabulary.Keys.Max(t => Math.Max(t.Length, 2));
+        FoundTokens = [.. added.Select(t => t.Content)];
         ControlTokens = added.Where(t => t.Special).ToDictionary(t => t.Content, t => t.Id, StringComparer.Ordinal);
     }
 
@@ -59,6 +61,12 @@ public sealed class JsonTokenizer : TextTokenizer
 
     /// <inheritdoc/>
     public override IReadOnlyDictionary<string, int> ControlTokens { get; }
+
+    /// <inheritdoc/>
+    public override IEnumerable<string> FoundTokens { get; }
+
+    /// <inheritdoc/>
+    public override int? MostCharacters { get; }
 
     /// <inheritdoc/>
     public override bool FindsControls => true;

@@ -13,7 +13,13 @@ internal static class SplitPattern
     private static readonly HashSet<string> Categories = new(
         "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp C Cc Cf Co".Split(' '), StringComparer.Ordinal);
 
+    // A search that comes to an end takes microseconds; one that tries all ways of reading a text, as with (?:a|aa)+b, takes years.
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
+
     private static readonly string[] Groups = ["(?:", "(?i:", "(?=", "(?!", "(?<=", "(?<!", "(?>"];
+
+    // Two letters that Unicode has one character for, which is a case of theirs to Oniguruma.
+    private static readonly string[] Ligatures = ["ss", "ff", "fi", "fl", "st"];
 
     /// <summary>Translates a pattern.</summary>
     /// <param name="pattern">In Oniguruma's syntax.</param>
@@ -29,7 +35,7 @@ internal static class SplitPattern
             switch (c)
             {
                 case '(':
-                    string opening = pattern[i..].StartsWith("(?", StringComparison.Ordinal)
+                    string opening = pattern.AsSpan(i).StartsWith("(?")
                         ? Groups.FirstOrDefault(g => pattern.AsSpan(i).StartsWith(g)) ?? throw new FormatException($"the group at '{Near(pattern, i)}'")
                         : "(";
                     caseless.Push(caseless.Peek() || opening == "(?i:");
@@ -41,18 +47,30 @@ internal static class SplitPattern
                     written.Append(c);
                     i++;
                     break;
+                case '[' when caseless.Peek():
+                    // Which characters are another's cases is not the same in both.
+                    throw new FormatException($"the class at '{Near(pattern, i)}' inside of (?i:");
                 case '[':
                     i = Class(pattern, i, written);
                     break;
+                case '\\' when caseless.Peek() && i + 1 < pattern.Length && char.IsAsciiLetter(pattern[i + 1]) && pattern[i + 1] is not ('s' or 'S' or 'd' or 'D' or 'r' or 'n' or 't'):
+                    throw new FormatException($"'\\{pattern[i + 1]}' inside of (?i:");
                 case '\\':
                     i = Escape(pattern, i, written, out _);
                     break;
                 case '^' or '$':
                     throw new FormatException($"the anchor '{c}'");
+                case '{' when FixedLazily(pattern, i):
+                    throw new FormatException($"the quantifier at '{Near(pattern, i)}'");
                 case '{' when i + 1 < pattern.Length && pattern[i + 1] == ',':
                     throw new FormatException($"the quantifier at '{Near(pattern, i)}'");
                 default:
                     Literal(c);
+                    if (caseless.Peek() && (c >= 0x80 || Ligatures.Any(l => pattern.AsSpan(i).StartsWith(l, StringComparison.OrdinalIgnoreCase))))
+                    {
+                        throw new FormatException($"'{Near(pattern, i)}' inside of (?i:");
+                    }
+
                     written.Append(caseless.Peek() ? Folded(c) : c.ToString());
                     i++;
                     break;
@@ -61,12 +79,16 @@ internal static class SplitPattern
 
         try
         {
-            var regex = new Regex(written.ToString(), RegexOptions.Compiled | RegexOptions.CultureInvariant);
+            var regex = new Regex(written.ToString(), RegexOptions.Compiled | RegexOptions.CultureInvariant, Longest);
             return regex.IsMatch("") ? throw new FormatException("that it matches nothing at all") : regex;
         }
         catch (ArgumentException e)
         {
             throw new FormatException(e.Message, e);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new FormatException("that it cannot be searched for in reasonable time", e);
         }
     }
 
@@ -169,8 +191,20 @@ internal static class SplitPattern
         }
     }
 
-    // .NET does not count ſ (U+017F) as an s; Unicode's case folding does.
-    private static string Folded(char c) => c is 's' or 'S' ? "[sS\u017f]" : c.ToString();
+    // .NET counts neither ſ (U+017F) as an s nor the Kelvin sign (U+212A) as a k; Unicode's case folding does.
+    private static string Folded(char c) => c switch { 's' or 'S' => "[sS\u017f]", 'k' or 'K' => "[kK\u212a]", _ => c.ToString() };
+
+    // {n}?: to Oniguruma either none or n, to .NET n.
+    private static bool FixedLazily(string pattern, int at)
+    {
+        int end = at + 1;
+        while (end < pattern.Length && char.IsAsciiDigit(pattern[end]))
+        {
+            end++;
+        }
+
+        return end > at + 1 && pattern.AsSpan(end).StartsWith("}?");
+    }
 
     private static string Near(string pattern, int at) => pattern.Substring(at, Math.Min(12, pattern.Length - at));
 }

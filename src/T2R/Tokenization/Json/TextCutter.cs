@@ -12,15 +12,19 @@ internal sealed class TextCutter(Regex pattern, SplitBehavior behavior, bool inv
     [ThreadStatic]
     private static (char[] Replaced, int[] Places)? t_astral;
 
+    /// <summary>Whether some of a text is dropped.</summary>
+    public bool Removes => behavior == SplitBehavior.Removed;
+
     /// <summary>Cuts a text.</summary>
     /// <param name="text">Without lone surrogates.</param>
     /// <param name="parts">Receives where the parts begin and end.</param>
+    /// <exception cref="UserErrorException">Searching for the pattern in it takes too long.</exception>
     public void Cut(ReadOnlySpan<char> text, List<(int Start, int End)> parts)
     {
         int begin = parts.Count;
         if (!AstralStandIns.AreNeeded(text))
         {
-            CutPlain(text, parts);
+            Search(text, parts);
             return;
         }
 
@@ -30,10 +34,23 @@ internal sealed class TextCutter(Regex pattern, SplitBehavior behavior, bool inv
         }
 
         int length = AstralStandIns.Replace(text, astral.Replaced, astral.Places);
-        CutPlain(astral.Replaced.AsSpan(0, length), parts);
+        Search(astral.Replaced.AsSpan(0, length), parts);
         foreach (ref (int Start, int End) part in CollectionsMarshal.AsSpan(parts)[begin..])
         {
             part = (astral.Places[part.Start], astral.Places[part.End]);
+        }
+    }
+
+    private void Search(ReadOnlySpan<char> text, List<(int Start, int End)> parts)
+    {
+        try
+        {
+            CutPlain(text, parts);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new UserErrorException(
+                $"The tokenizer's regular expression '{pattern}' was still being searched for after {e.MatchTimeout.TotalSeconds} s in a text of {text.Length} characters; it is not fit to cut texts, use another tokenizer.json.", e);
         }
     }
 

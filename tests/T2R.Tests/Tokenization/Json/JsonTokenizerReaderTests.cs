@@ -21,6 +21,12 @@ public sealed class JsonTokenizerReaderTests
     [InlineData("model.something_new", "true", "model.something_new is true: T2R does not know this key")]
     [InlineData("model.vocab", "{\"a\": 0, \"b\": 0}", "model.vocab gives 'b' the id 0")]
     [InlineData("model.vocab", "{\"a\": 2000000000}", "from 0 to 16777215")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?i:[a-z])\"}, \"behavior\": \"Isolated\"}", "the class at '[a-z])' inside of (?i:")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?i:a(?:\\\\p{Lu}))\"}, \"behavior\": \"Isolated\"}", "'\\p' inside of (?i:")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?i:é)\"}, \"behavior\": \"Isolated\"}", "inside of (?i:")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"(?i:Ss)\"}, \"behavior\": \"Isolated\"}", "'Ss)' inside of (?i:")]
+    [InlineData("pre_tokenizer", "{\"type\": \"Split\", \"pattern\": {\"Regex\": \"a{2}?\"}, \"behavior\": \"Isolated\"}", "the quantifier at '{2}?'")]
+    [InlineData("model.vocab", "{\"\": 0}", "a token without characters (id 0)")]
     [InlineData("model.vocab", "{}", "model.vocab lacks 256 of the 256 bytes' characters")]
     [InlineData("model.vocab", "[]", "model.vocab is missing or no object")]
     [InlineData("model.merges", "[\"a\"]", "model.merges[0] is a; expected two tokens")]
@@ -60,6 +66,18 @@ public sealed class JsonTokenizerReaderTests
     {
         var error = Assert.Throws<UserErrorException>(() => TinyJson.Bytes().With(key, json).Tokenizer());
         Assert.Contains(error.Problems, p => p.Contains("tokenizer.json: ", StringComparison.Ordinal) && p.Contains(expected, StringComparison.Ordinal));
+    }
+
+    // This one tries every way of reading a text, which for 100 characters would take years.
+    [Fact]
+    public void A_pattern_that_cannot_be_searched_for_is_named()
+    {
+        JsonTokenizer tokenizer = TinyJson.Bytes().With("pre_tokenizer.pretokenizers", """
+            [{"type": "Split", "pattern": {"Regex": "(?:a|aa)+b"}, "behavior": "Isolated"}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]
+            """).Tokenizer();
+        Assert.NotEmpty(tokenizer.EncodeToIds("aab"));
+        var error = Assert.Throws<UserErrorException>(() => tokenizer.EncodeToIds(new string('a', 100) + "!b"));
+        Assert.Contains("'(?:a|aa)+b'", error.Message);
     }
 
     [Fact]

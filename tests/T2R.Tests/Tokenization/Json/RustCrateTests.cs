@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CsCheck;
+using T2R.Server.Prompts;
 using T2R.Tests.Checkpoints;
 using T2R.Tokenization;
 using T2R.Tokenization.Json;
@@ -24,6 +25,7 @@ public sealed class RustCrateTests
             {"type": "Sequence", "pretokenizers": [{"type": "Digits", "individual_digits": false}, {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false}]}
             """),
         ["letters by case"] = () => Split(@"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s+", "Isolated"),
+        ["regardless of case"] = () => Split(@"(?i:'s|k|the|\s+x)|\p{L}+|\s", "Isolated"),
         ["removed"] = () => Split(@"[\p{P}\p{N}]|\s", "Removed"),
         ["merged with previous"] = () => Split(@"[\p{P}\p{N}]|\s", "MergedWithPrevious"),
         ["merged with next"] = () => Split(@"[\p{P}\p{N}]|\s", "MergedWithNext"),
@@ -57,6 +59,7 @@ public sealed class RustCrateTests
                 ours.AppendIds(text, ids);
                 Assert.Equal(expected, ids);
                 Assert.Equal(expected, ours.EncodeToIds(text));
+                Assert.InRange(new Prompt([.. ours.Split(text, controls: true)]).FewestIds(ours), 0, ids.Count);
                 Assert.Equal(expected, ours.EncodeToTokens(text, out _).Select(t => t.Id));
                 Assert.Equal(theirs.Decode([.. ids.Select(id => (uint)id)]), ours.Decode(ids));
             },
@@ -77,7 +80,8 @@ public sealed class RustCrateTests
 
     private static JsonObject Added(JsonObject file) => file
         .Add("[INST]", leftStrip: true).Add("<pad>", rightStrip: true, leftStrip: true).Add("word", special: false, singleWord: true).Add("...", special: false, normalized: true)
-        .Add("The", special: false, normalized: true, singleWord: true, leftStrip: true).Add("aa", special: false, rightStrip: true).Add("hello", special: false, singleWord: true, rightStrip: true);
+        .Add("The", special: false, normalized: true, singleWord: true, leftStrip: true).Add("aa", special: false, rightStrip: true).Add("hello", special: false, singleWord: true, rightStrip: true)
+        .Add("▁▁", special: false).Add("é", special: false).Add("Ġx", special: false).Add("漢é", special: false);
 
     private static JsonObject Metaspace(JsonObject file, string scheme, bool split) =>
         file.With("normalizer", null).With("pre_tokenizer", $$"""{"type": "Metaspace", "replacement": "▁", "prepend_scheme": "{{scheme}}", "split": {{(split ? "true" : "false")}}}""");
