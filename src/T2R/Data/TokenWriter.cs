@@ -26,6 +26,13 @@ internal sealed class TokenWriter
     {
         _file = file;
         Header = TokenFileHeader.Read(file) is { } found && found.Key.AsSpan().SequenceEqual(begin.Key) && goesOn(found) ? found : begin;
+        if (ReferenceEquals(Header, begin))
+        {
+            // Else, until the first part is whole, the header of what was there would tell of ids that are no longer its own.
+            RandomAccess.SetLength(file, 0);
+            RandomAccess.FlushToDisk(file);
+        }
+
         (_flushed, _committed) = (Header.IdBytes, Header.Count);
     }
 

@@ -87,6 +87,19 @@ public sealed class TokenCacheTests : IDisposable
     }
 
     [Fact]
+    public void What_another_text_wrote_before_it_failed_is_not_taken_for_what_was_done()
+    {
+        using var source = new CancellationTokenSource();
+        var stopping = new TokenizingOptions { Threads = 1, Progress = new Stop(1, source), Cancellation = source.Token };
+        string[] texts = [.. Enumerable.Range(0, 50).Select(i => $"a{i}")];
+        Assert.ThrowsAny<OperationCanceledException>(() => TokenCache.Open(_folder["run/tokens.bin"], new ListCorpus(texts), _tokenizer, "hash", Begin, stopping));
+        var failing = new Failing(new ListCorpus([new string('b', 700_000), .. Enumerable.Repeat("b", 50)]));
+        var options = new TokenizingOptions { Threads = 1, Cancellation = TestContext.Current.CancellationToken };
+        Assert.Equal("the disk fails", Assert.Throws<IOException>(() => TokenCache.Open(_folder["run/tokens.bin"], failing, _tokenizer, "hash", Begin, options)).Message);
+        Assert.Equal([.. texts.SelectMany(t => _tokenizer.Ids(t).Prepend(Begin))], Ids(Load(new ListCorpus(texts), _tokenizer)));
+    }
+
+    [Fact]
     public void A_part_cut_at_any_byte_is_gone_on_with_or_begun_anew()
     {
         string[] texts = [.. Enumerable.Range(0, 40).Select(i => $"text {i}")];
@@ -164,6 +177,26 @@ public sealed class TokenCacheTests : IDisposable
         using (stream)
         {
             return [.. Enumerable.Range(0, (int)stream.Count).Select(i => stream[i])];
+        }
+    }
+
+    /// <summary>A corpus whose disk fails behind its last document.</summary>
+    private sealed class Failing(ListCorpus corpus) : ICorpus
+    {
+        public string Name => corpus.Name;
+
+        public long SourceBytes => corpus.SourceBytes;
+
+        public string Fingerprint(IProgress<StageProgress>? progress = null, CancellationToken cancellation = default) => corpus.Fingerprint(progress, cancellation);
+
+        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
+        {
+            foreach (DocumentBatch batch in corpus.Batches(from, cut))
+            {
+                yield return batch;
+            }
+
+            throw new IOException("the disk fails");
         }
     }
 
