@@ -1,5 +1,5 @@
-using ICSharpCode.SharpZipLib.GZip;
 using ZstdSharp;
+using ZstdSharp.Unsafe;
 
 namespace T2R.Data;
 
@@ -11,9 +11,8 @@ internal sealed record Compression(string Extension, string Name, Func<Stream, S
 {
     private static readonly Compression[] Known =
     [
-        // .NET's own GZipStream takes a file that is cut off for a whole one.
-        new(".gz", "gzip", file => new GZipInputStream(file)),
-        new(".zst", "Zstandard", file => new DecompressionStream(file)),
+        new(".gz", "gzip", file => new GzipMembers(file)),
+        new(".zst", "Zstandard", Zstandard),
         new("", "plain", file => file),
     ];
 
@@ -21,4 +20,20 @@ internal sealed record Compression(string Extension, string Name, Func<Stream, S
 
     /// <summary>A file's name without that extension.</summary>
     public static string PlainName(string path) => path[..^Of(path).Extension.Length];
+
+    private static DecompressionStream Zstandard(Stream file)
+    {
+        var plain = new DecompressionStream(file);
+        try
+        {
+            // By default a window above 128 MiB is refused; the format's longest comes from zstd --long=31.
+            plain.SetParameter(ZSTD_dParameter.ZSTD_d_windowLogMax, 31);
+            return plain;
+        }
+        catch
+        {
+            plain.Dispose();
+            throw;
+        }
+    }
 }

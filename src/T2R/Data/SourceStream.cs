@@ -1,5 +1,3 @@
-using ICSharpCode.SharpZipLib;
-
 namespace T2R.Data;
 
 /// <summary>A file of a corpus without its compression; says which file is damaged when the compression is.</summary>
@@ -39,7 +37,7 @@ internal sealed class SourceStream : Stream
         {
             return _plain != _file && _file.Length == 0 ? throw new EndOfStreamException() : _plain.Read(buffer, offset, count);
         }
-        catch (Exception e) when (e is EndOfStreamException || (e is SharpZipBaseException && e.Message.Contains("EOF", StringComparison.Ordinal)))
+        catch (EndOfStreamException e)
         {
             throw new UserErrorException($"{_path} is cut off: its {Kind} data ends in the middle; fetch the file again.", e);
         }

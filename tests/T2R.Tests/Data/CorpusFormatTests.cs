@@ -127,7 +127,8 @@ public sealed class CorpusFormatTests : IDisposable
     [InlineData(".zst")]
     public void A_compressed_file_with_any_damage_is_read_or_refused(string suffix)
     {
-        byte[] whole = Compressed(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 40).Select(i => $"{{\"text\":\"the bat {i * 7919} in the hall\"}}\n"))), suffix);
+        byte[] Lines(int first) => Compressed(Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(first, 20).Select(i => $"{{\"text\":\"the bat {i * 7919} in the hall\"}}\n"))), suffix);
+        byte[] whole = [.. Lines(0), .. Lines(20)];
         var random = new Random(1);
         for (int i = 0; i < 2000; i++)
         {
@@ -140,13 +141,57 @@ public sealed class CorpusFormatTests : IDisposable
             File.WriteAllBytes(_folder["a.jsonl" + suffix], damaged);
             try
             {
-                _ = CorpusReader.Open([_folder.Path]).Documents().Count();
+                Assert.Equal(40, CorpusReader.Open([_folder.Path]).Documents().Count());
             }
             catch (UserErrorException e)
             {
                 Assert.Contains(_folder["a.jsonl" + suffix], e.Message);
             }
         }
+    }
+
+    [Fact]
+    public void A_later_gzip_member_with_a_damaged_header_is_refused_and_zeros_behind_the_last_are_padding()
+    {
+        byte[] one = Compressed("{\"text\":\"one\"}\n"u8.ToArray(), ".gz"), two = Compressed("{\"text\":\"two\"}\n"u8.ToArray(), ".gz");
+        for (int place = 0; place < 4; place++)
+        {
+            foreach (byte found in (byte[])[0, (byte)(two[place] ^ 0x80)])
+            {
+                if (found != two[place])
+                {
+                    File.WriteAllBytes(_folder["a.jsonl.gz"], [.. one, .. two[..place], found, .. two[(place + 1)..]]);
+                    Assert.Contains("is not valid gzip", Fails(() => CorpusReader.Open([_folder.Path])));
+                }
+            }
+        }
+
+        File.WriteAllBytes(_folder["a.jsonl.gz"], [.. one, .. two, .. new byte[100_000]]);
+        Assert.Equal(["one", "two"], CorpusReader.Open([_folder.Path]).Documents().Select(d => d.Text));
+        File.WriteAllBytes(_folder["a.jsonl.gz"], [.. one, .. two, .. new byte[100_000], 1]);
+        Assert.Contains("what follows a member is none", Fails(() => CorpusReader.Open([_folder.Path])));
+    }
+
+    [Fact]
+    public void A_gzip_header_may_have_every_field()
+    {
+        byte[] plain = Compressed("{\"text\":\"one\"}\n"u8.ToArray(), ".gz");
+        byte[] header = [0x1F, 0x8B, 8, 0b11110, 1, 2, 3, 4, 0, 3, 2, 0, 7, 7, .. "name\0comment\0"u8];
+        ushort checksum = (ushort)new Func<uint>(() => { var crc = new ICSharpCode.SharpZipLib.Checksum.Crc32(); crc.Update(header); return (uint)crc.Value; })();
+        File.WriteAllBytes(_folder["a.jsonl.gz"], [.. header, (byte)checksum, (byte)(checksum >> 8), .. plain[10..]]);
+        Assert.Equal(["one"], CorpusReader.Open([_folder.Path]).Documents().Select(d => d.Text));
+        File.WriteAllBytes(_folder["a.jsonl.gz"], [.. header, (byte)~checksum, (byte)(checksum >> 8), .. plain[10..]]);
+        Assert.Contains("header is damaged", Fails(() => CorpusReader.Open([_folder.Path])));
+    }
+
+    [Fact]
+    public void Zstandard_with_the_longest_window_is_read()
+    {
+        // A frame without a content size: its window is 2 GiB (exponent 21), and its one block, the last, is raw.
+        byte[] line = "{\"text\":\"one\"}\n"u8.ToArray();
+        int block = 1 | (line.Length << 3);
+        File.WriteAllBytes(_folder["a.jsonl.zst"], [0x28, 0xB5, 0x2F, 0xFD, 0, 21 << 3, (byte)block, (byte)(block >> 8), (byte)(block >> 16), .. line]);
+        Assert.Equal(["one"], CorpusReader.Open([_folder.Path]).Documents().Select(d => d.Text));
     }
 
     [Fact]
