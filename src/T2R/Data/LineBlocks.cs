@@ -48,8 +48,12 @@ internal sealed class LineBlocks(Stream stream, string path)
     private LineBlock Take(int length)
     {
         byte[] bytes = _buffer[..length];
-        _buffer.AsSpan(length, _end - length).CopyTo(_buffer);
-        _end -= length;
+        ReadOnlySpan<byte> rest = _buffer.AsSpan(length, _end - length);
+
+        // One long line is no reason for long blocks behind it.
+        _buffer = _buffer.Length > UsualBytes && rest.Length < UsualBytes ? new byte[UsualBytes] : _buffer;
+        rest.CopyTo(_buffer);
+        _end = rest.Length;
         long lines = bytes.AsSpan().Count((byte)'\n') + (bytes[^1] == '\n' ? 0 : 1);
         _lines += lines;
         return new LineBlock(_lines - lines, lines, bytes);

@@ -53,6 +53,15 @@ public sealed class CorpusReaderTests : IDisposable
     }
 
     [Fact]
+    public void One_long_line_makes_no_long_blocks_of_the_lines_behind_it()
+    {
+        Write("a.jsonl", $"{{\"text\":\"{new string('a', 1_000_000)}\"}}\n" + string.Concat(Enumerable.Range(0, 300_000).Select(i => $"{{\"text\":\"{i}\"}}\n")));
+        DocumentBatch[] batches = [.. Open("a.jsonl").Batches()];
+        Assert.Equal(300_001, batches.Sum(b => b.Records.Count()));
+        Assert.All(batches[2..], b => Assert.InRange(b.Bytes, 1, 1 << 16));
+    }
+
+    [Fact]
     public void Compressed_files_are_read_like_plain_ones()
     {
         string lines = string.Concat(Enumerable.Range(0, 5000).Select(i => $"{{\"text\":\"document {i}\"}}\n"));
