@@ -7,7 +7,9 @@ namespace T2R.Data;
 /// <summary>A Parquet file: each row is a document, in one of the file's columns. A row group is in memory as a whole, a column of it alone.</summary>
 internal static class ParquetRows
 {
-    private const int BatchCharacters = 1 << 15;
+    private const int BatchBytes = 1 << 16;
+
+    private const int NoSystemError = unchecked((int)0x80131620);
 
     private static readonly TimeSpan LongestOpening = TimeSpan.FromSeconds(30);
 
@@ -18,6 +20,16 @@ internal static class ParquetRows
     public static IEnumerable<FileBatch> Batches(string path, string column, long from)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        foreach (FileBatch batch in Batches(file, path, column, from))
+        {
+            yield return batch;
+        }
+    }
+
+    /// <summary>Likewise, from a file that is open.</summary>
+    /// <exception cref="IOException">The disk fails, which says nothing of the file.</exception>
+    internal static IEnumerable<FileBatch> Batches(Stream file, string path, string column, long from)
+    {
         ParquetReader reader = Guarded(path, () => Open(file));
         try
         {
@@ -44,7 +56,7 @@ internal static class ParquetRows
     }
 
     // Parquet.Net 6.1.0 reads on for ever behind the end of some damaged footers, and heeds no cancellation meanwhile.
-    private static ParquetReader Open(FileStream file)
+    private static ParquetReader Open(Stream file)
     {
         Task<ParquetReader> opening = Task.Run(() => ParquetReader.CreateAsync(file));
         return Task.WaitAny([opening], LongestOpening) == 0
@@ -59,11 +71,14 @@ internal static class ParquetRows
         {
             return read();
         }
-        catch (Exception e) when (e is not UserErrorException)
+        catch (Exception e) when (e is not UserErrorException && IsDamage(e))
         {
             throw new UserErrorException($"{path}: not a whole Parquet file ({e.Message.TrimEnd('.')}); fetch the file again, or mend its name if it is something else.", e);
         }
     }
+
+    // A disk that fails and memory that is missing are no damage: the next reading may find the rows whole. The library's own IOException has no error number of the system.
+    private static bool IsDamage(Exception e) => e is EndOfStreamException or IOException { HResult: NoSystemError } or not (IOException or OutOfMemoryException);
 
     private static (DataField Field, ParquetRowGroupReader[] Groups, long Rows) Contents(ParquetReader reader, string path, string column)
     {
@@ -100,13 +115,13 @@ internal static class ParquetRows
 
     private static IEnumerable<FileBatch> Batches(ParquetRowGroupReader rows, DataField field, int group, string path, long before, long from)
     {
-        string?[] texts;
+        object?[] texts;
         CorpusRecord? damage = null;
         try
         {
             texts = Texts(rows, field);
         }
-        catch (Exception e)
+        catch (Exception e) when (IsDamage(e))
         {
             // Of whatever kind: what the library throws for damaged pages it leaves to chance.
             string where = $"{path}, row group {group} (rows {before + 1} to {before + rows.RowCount})";
@@ -121,28 +136,40 @@ internal static class ParquetRows
 
         for (int first = (int)Math.Clamp(from - before, 0, texts.Length), next = first; first < texts.Length; first = next)
         {
-            long characters = 0;
-            while (next < texts.Length && characters < BatchCharacters)
+            long bytes = 0;
+            while (next < texts.Length && bytes < BatchBytes)
             {
-                characters += texts[next++]?.Length ?? 0;
+                bytes += texts[next++] switch { string text => text.Length * (long)sizeof(char), byte[] text => text.Length, _ => 0 };
             }
 
-            yield return new FileBatch(before + next, 0, characters * sizeof(char), Records(texts, first, next, path, field.Name, before));
+            yield return new FileBatch(before + next, 0, bytes, Records(texts, first, next, path, field.Name, before));
         }
     }
 
-    private static IEnumerable<CorpusRecord> Records(string?[] texts, int first, int end, string path, string column, long before)
+    private static IEnumerable<CorpusRecord> Records(object?[] texts, int first, int end, string path, string column, long before)
     {
         for (int i = first; i < end; i++)
         {
             long row = before + i + 1;
-            yield return texts[i] is { } text
-                ? new CorpusRecord(new Document(text, $"{path}:{row}"), null)
-                : new CorpusRecord(null, new UserErrorException($"{path}, row {row}: the column \"{column}\" is null, expected a string."));
+            object? text = texts[i];
+            yield return CorpusRecord.Of($"{path}:{row}", () => Text(text, $"{path}, row {row}: the column \"{column}\""));
         }
     }
 
-    private static string?[] Texts(ParquetRowGroupReader rows, DataField field)
+    private static string Text(object? text, string where)
+    {
+        try
+        {
+            return text as string ?? TextReading.Strict.GetString(text as byte[] ?? throw new UserErrorException($"{where} is null, expected a string."));
+        }
+        catch (System.Text.DecoderFallbackException e)
+        {
+            throw new UserErrorException($"{where} is not valid UTF-8: byte {e.Index} is 0x{((byte[])text!)[e.Index]:X2}; write the row anew as UTF-8.", e);
+        }
+    }
+
+    // Strings, or bytes that a row alone answers for. Of a column of strings Parquet.Net has decoded them, with U+FFFD for what is not UTF-8.
+    private static object?[] Texts(ParquetRowGroupReader rows, DataField field)
     {
         if (IsText(field))
         {
@@ -153,8 +180,7 @@ internal static class ParquetRows
 
         byte[]?[] bytes = new byte[]?[rows.RowCount];
         rows.ReadAsync(field, bytes.AsMemory()!).AsTask().GetAwaiter().GetResult();
-        var strict = new System.Text.UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-        return [.. bytes.Select(b => b is null ? null : strict.GetString(b))];
+        return bytes;
     }
 
     private static bool IsText(DataField field) => field.ClrType == typeof(string) || field.ClrType == typeof(ReadOnlyMemory<char>);

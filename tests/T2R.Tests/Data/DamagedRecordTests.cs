@@ -82,6 +82,33 @@ public sealed class DamagedRecordTests : IDisposable
         Assert.Contains($"{path}, row group 1 (rows 3 to 4): the column \"text\" cannot be read", warnings[1]);
     }
 
+    [Fact]
+    public async Task A_row_of_bytes_that_is_no_text_is_damaged_alone()
+    {
+        byte[] rows = await RowsAsync(new Parquet.Schema.DataField<byte[]>("text", nullable: false), [.. new byte[][] { [(byte)'a'], [(byte)'b', 0xFF], [(byte)'c'] }.Select(b => (ReadOnlyMemory<byte>)b)]);
+        File.WriteAllBytes(_folder["rows.parquet"], rows);
+        CorpusRecord[] records = [.. CorpusReader.Open([_folder["rows.parquet"]]).Batches().SelectMany(b => b.Records)];
+        Assert.Equal(["a", null, "c"], records.Select(r => r.Document?.Text));
+        Assert.Contains($"{_folder["rows.parquet"]}, row 2: the column \"text\" is not valid UTF-8: byte 1 is 0xFF", records[1].Damage!.Message);
+    }
+
+    [Fact]
+    public async Task A_disk_that_fails_under_Parquet_is_no_damaged_record()
+    {
+        byte[] rows = await RowsAsync(new Parquet.Schema.DataField<byte[]>("text", nullable: false), [.. Enumerable.Repeat((ReadOnlyMemory<byte>)new byte[] { 97 }, 3)]);
+        for (int reads = 0, last = Reads(int.MaxValue); reads < last; reads++)
+        {
+            Assert.Equal("the disk fails", Assert.Throws<IOException>(() => Reads(reads)).Message);
+        }
+
+        int Reads(int failing)
+        {
+            using var file = new FailingStream(rows, failing);
+            Assert.Equal(3, ParquetRows.Batches(file, "rows.parquet", "text", 0).Sum(b => b.Records.Count(r => r.Damage is null)));
+            return file.Reads;
+        }
+    }
+
     [Theory]
     [InlineData(Parquet.CompressionMethod.None)]
     [InlineData(Parquet.CompressionMethod.Zstd)]
@@ -124,6 +151,18 @@ public sealed class DamagedRecordTests : IDisposable
         }
     }
 
+    private static async Task<byte[]> RowsAsync(Parquet.Schema.DataField<byte[]> field, ReadOnlyMemory<byte>[] rows)
+    {
+        using var file = new MemoryStream();
+        await using (var writer = await Parquet.ParquetWriter.CreateAsync(new Parquet.Schema.ParquetSchema(field), file, cancellationToken: TestContext.Current.CancellationToken))
+        {
+            using Parquet.ParquetRowGroupWriter group = writer.CreateRowGroup();
+            await group.WriteAsync(field, (ReadOnlyMemory<ReadOnlyMemory<byte>>)rows, cancellationToken: TestContext.Current.CancellationToken);
+        }
+
+        return file.ToArray();
+    }
+
     private TokenStream Open(long limit, Action<string> warn)
     {
         var options = new TokenizingOptions { DamagedLimit = limit, Warn = warn, Cancellation = TestContext.Current.CancellationToken };
@@ -136,4 +175,28 @@ public sealed class DamagedRecordTests : IDisposable
         CorpusReader.Open([_folder.Path]), new CharTokenizer(), 1, new TokenizingOptions { DamagedLimit = limit, Warn = warn, Cancellation = TestContext.Current.CancellationToken });
 
     private string Fails(long limit) => Assert.Throws<UserErrorException>(() => Build(limit)).Message;
+
+    /// <summary>A file on a disk that fails behind so many readings, as the system says it.</summary>
+    private sealed class FailingStream(byte[] bytes, int failing) : MemoryStream(bytes)
+    {
+        private const int InputOutputError = 5;
+
+        public int Reads { get; private set; }
+
+        public override int Read(byte[] buffer, int offset, int count) => Counted(() => base.Read(buffer, offset, count));
+
+        public override int Read(Span<byte> buffer)
+        {
+            Counted(() => 0);
+            return base.Read(buffer);
+        }
+
+        public override int ReadByte() => Counted(base.ReadByte);
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) => Task.FromResult(Read(buffer, offset, count));
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => new(Read(buffer.Span));
+
+        private int Counted(Func<int> read) => Reads++ < failing ? read() : throw new IOException("the disk fails", InputOutputError);
+    }
 }
