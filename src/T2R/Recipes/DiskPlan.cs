@@ -51,10 +51,11 @@ public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
             _ => string.Empty,
         };
 
-    /// <summary>Checks that there is room, before anything is written.</summary>
+    /// <summary>Checks that there is room, before anything of it is written.</summary>
     /// <param name="keepLast">How many checkpoints are kept, for what to do.</param>
+    /// <param name="written">What is written already, for the message.</param>
     /// <exception cref="IOException">There is not; says what needs how much, how much is free, and what needs less.</exception>
-    public void Check(int keepLast)
+    public void Check(int keepLast, string written = "nothing was written")
     {
         string existing = Path.GetFullPath(Folder);
         while (!Directory.Exists(existing))
@@ -67,7 +68,7 @@ public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
         {
             throw new IOException(
                 $"Not enough disk space for the run in {Folder}: it needs {DiskFull.Size(Total)} ({string.Join(", ", Parts.Select(p => p.Text))}) and {DiskFull.Size(free)} are free there; "
-                + $"nothing was written. Free some space, choose another place with --out, {Fewer(keepLast)}train fewer weights, or let the optimizer remember less (training.optimizer.name=adamw_8bit).");
+                + $"{written}. Free some space, choose another place with --out, {Fewer(keepLast)}train fewer weights, or let the optimizer remember less (training.optimizer.name=adamw_8bit).");
         }
     }
 }

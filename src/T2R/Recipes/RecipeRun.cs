@@ -111,11 +111,22 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
         {
             var record = RunRecord.Of(plan);
             RunOutlook.Refuse(plan, folder, record, exports);
-            DiskPlan.Of(plan, folder, exports).Check(plan.Recipe.Training.KeepLast);
+            var disk = DiskPlan.Of(plan, folder, exports);
+            disk.Check(plan.Recipe.Training.KeepLast);
             var text = RunText.Prepare(plan, folder, watch, cancellation);
-            AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
-            record.Save(folder);
-            return (run, text);
+            try
+            {
+                // The ids have taken of the room; how much was not known before.
+                disk.Check(plan.Recipe.Training.KeepLast, "only the tokenized text was written, which the same command goes on with");
+                AtomicFile.WriteAllText(Path.Combine(folder, RecipeFile), plan.Recipe.Resolved);
+                record.Save(folder);
+                return (run, text);
+            }
+            catch
+            {
+                text.Dispose();
+                throw;
+            }
         }
         catch
         {

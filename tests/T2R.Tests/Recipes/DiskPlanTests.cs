@@ -99,6 +99,26 @@ public class DiskPlanTests
         Assert.Empty(Directory.EnumerateFileSystemEntries(world["disk/run"]));
     }
 
+    [Fact]
+    public async Task Room_that_the_tokenized_text_has_taken_is_missed_before_the_conversion()
+    {
+        using var world = new TinyWorld();
+        string lines = File.ReadAllText(world["text.jsonl"]);
+        File.WriteAllText(world["text.jsonl"], string.Concat(Enumerable.Repeat(lines, 50)));
+        Directory.CreateDirectory(world["disk"]);
+        long needed;
+        using (var plan = world.Plan())
+        {
+            needed = DiskPlan.Of(plan, world["disk/run"], exports: true).Total;
+        }
+
+        using var small = await SmallDisk.Mount(world["disk"], kilobytes: (int)(needed / 1024) + 100);
+        Assert.SkipWhen(small is null, "needs the right to mount a tmpfs");
+        var error = Assert.Throws<IOException>(() => world.Run("disk/run", cancellation: Cancellation));
+        Assert.Contains("only the tokenized text was written", error.Message, StringComparison.Ordinal);
+        Assert.Equal(["tokens"], Directory.GetDirectories(world["disk/run"]).Select(f => Path.GetFileName(f)));
+    }
+
     // Of the tensors: what else lies in the files is headers, texts and the tokenizer.
     private static void AssertSize(long expected, string folder)
     {
