@@ -29,7 +29,7 @@ public sealed class PackedWindows
         ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(rank, worldSize);
         if (text.Sources.FirstOrDefault(s => s.Stream.Count < windowLength) is { Stream: { } brief })
         {
-            throw new UserErrorException($"The corpus has {brief.Count} tokens, less than one window of {windowLength}; add text or shorten the window.");
+            throw new UserErrorException($"{brief.Name} has {brief.Count} tokens, less than one window of {windowLength}; add text or shorten the window.");
         }
 
         if (text.Count / windowLength > Array.MaxLength)
@@ -41,9 +41,9 @@ public sealed class PackedWindows
         _streams = [.. text.Sources.Select(s => s.Stream)];
         _windows = [.. _streams.Select(s => (int)(s.Count / windowLength))];
         _order = new WindowOrder(_windows, [.. text.Sources.Select(s => s.Weight)], seed);
-        if (_order.PlacesOf.Contains(0))
+        if (_order.PlacesOf.Index().Where(p => p.Item == 0).Select(p => text.Sources[p.Index]).FirstOrDefault() is { Stream: { } without } source)
         {
-            throw new UserErrorException($"The weights are {string.Join(", ", text.Sources.Select(s => s.Weight))}: one of them gets none of the {Count} windows of an epoch; raise it, or leave its source out.");
+            throw new UserErrorException($"{without.Name} has the weight {source.Weight} of {text.Sources.Sum(s => s.Weight)} and gets none of the {Count} windows of an epoch; raise it, or leave the source out.");
         }
     }
 

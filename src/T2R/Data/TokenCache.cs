@@ -31,7 +31,7 @@ public static class TokenCache
         work ??= new TokenizingOptions();
         byte[] key = SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint(work.Progress, work.Cancellation)}\n{tokenizerHash}\n{beginId}"));
         string part = PartOf(path);
-        if (TryOpen(path, key, work.DamagedLimit, work.Warn) is { } kept)
+        if (TryOpen(path, corpus.Name, key, work.DamagedLimit, work.Warn) is { } kept)
         {
             File.Delete(part);
             return kept;
@@ -43,7 +43,7 @@ public static class TokenCache
             Fill(file);
         }
 
-        return TryOpen(part, key, work.DamagedLimit, warn: null) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
+        return TryOpen(part, corpus.Name, key, work.DamagedLimit, warn: null) ?? throw new IOException($"{part} is not what was written into it: the disk fails, or something else writes there.");
 
         void Fill(SafeFileHandle file)
         {
@@ -85,9 +85,24 @@ public static class TokenCache
     /// <param name="path">As given to <see cref="Open"/>.</param>
     public static void Discard(string path) => File.Delete(PartOf(path));
 
+    /// <summary>Removes the files beside those of a call of <see cref="Keep"/> that earlier calls kept or began, of sources that are no more.</summary>
+    /// <param name="paths">All that are still used, of one folder.</param>
+    internal static void RemoveOthers(IReadOnlyCollection<string> paths)
+    {
+        HashSet<string> used = [.. paths.Select(Path.GetFullPath)];
+        string extension = Path.GetExtension(paths.First());
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(used.First())!))
+        {
+            if ((file.EndsWith(extension, StringComparison.Ordinal) || file.EndsWith(PartOf(extension), StringComparison.Ordinal)) && !used.Contains(file))
+            {
+                File.Delete(file);
+            }
+        }
+    }
+
     private static string PartOf(string path) => path + ".part";
 
-    private static TokenStream? TryOpen(string path, byte[] key, long damagedLimit, Action<string>? warn)
+    private static TokenStream? TryOpen(string path, string name, byte[] key, long damagedLimit, Action<string>? warn)
     {
         if (!File.Exists(path))
         {
@@ -106,6 +121,6 @@ public static class TokenCache
             warn?.Invoke($"{path} holds the text without its damaged records ({header.Damaged}), which were passed over when it was made.");
         }
 
-        return new TokenStream(file, path, TokenFileHeader.Bytes, header.BytesPerId, header.Count, header.BeginId);
+        return new TokenStream(file, path, TokenFileHeader.Bytes, header.BytesPerId, header.Count, header.BeginId) { Name = name };
     }
 }

@@ -34,6 +34,9 @@ public sealed class TokenStream : IDisposable
     /// <summary>The id that stands before each document, and nowhere else.</summary>
     public int BeginId { get; }
 
+    /// <summary>What the text is called, for messages.</summary>
+    public string Name { get; init; } = "the text";
+
     /// <summary>How many ids there are.</summary>
     public long Count { get; }
 
@@ -95,7 +98,7 @@ public sealed class TokenStream : IDisposable
             File.Delete(path);
             DiskFull.Explain(path, () => TokenFile.Fill(file, new byte[32], corpus, tokenizer, beginId, work ?? new TokenizingOptions()));
             TokenFileHeader header = TokenFileHeader.Read(file)!;
-            return new TokenStream(file, corpus.Name, TokenFileHeader.Bytes, header.BytesPerId, header.Count, beginId);
+            return new TokenStream(file, corpus.Name, TokenFileHeader.Bytes, header.BytesPerId, header.Count, beginId) { Name = corpus.Name };
         }
         catch
         {
@@ -113,7 +116,7 @@ public sealed class TokenStream : IDisposable
     {
         long length = InputFile.Length(path);
         return length > 0 && length % sizeof(ushort) == 0
-            ? new TokenStream(File.OpenHandle(path), path, 0, sizeof(ushort), length / sizeof(ushort), beginId)
+            ? new TokenStream(File.OpenHandle(path), path, 0, sizeof(ushort), length / sizeof(ushort), beginId) { Name = path }
             : throw new UserErrorException($"{path} holds {length} bytes; expected token ids of 2 bytes each, at least one.");
     }
 

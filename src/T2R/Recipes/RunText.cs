@@ -11,7 +11,7 @@ namespace T2R.Recipes;
 internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDisposable
 {
     /// <summary>Opens the ids that the folder has, or makes them.</summary>
-    /// <exception cref="UserErrorException">The folder's run began on another text, whose ids are as they were; or a source file is damaged.</exception>
+    /// <exception cref="UserErrorException">The folder's run began on another text, whose ids are as they were; a source file is damaged; or a text is too short, or its weight too small, for a window.</exception>
     public static RunText Prepare(RecipePlan plan, string folder, RunWatch watch, CancellationToken cancellation)
     {
         var data = plan.Recipe.Data;
@@ -43,6 +43,11 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
             }
 
             Array.ForEach(paths, TokenCache.Keep);
+            TokenCache.RemoveOthers(paths);
+
+            // Here and not only where they are used, which is behind the conversion and the first measures.
+            _ = new PackedWindows(text.Train, data.WindowLength, data.Seed);
+            _ = new PackedWindows(text.HeldOut, data.WindowLength, data.Seed);
             return text;
         }
         catch

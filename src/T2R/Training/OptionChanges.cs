@@ -33,6 +33,8 @@ internal static class OptionChanges
     /// <summary>A sentence if the text has changed; null if not.</summary>
     public static string? OfText(CorpusMark began, CorpusMark now, string runFolder) => began == now
         ? null
+        : began with { Shares = now.Shares } == now && began.Shares is not null
+        ? $"The weights of the sources are {now.Shares} of their sum, but the run in {runFolder} began with {began.Shares}, and its windows follow from them; give the old weights to resume it, or another folder."
         : $"The run in {runFolder} began on a text of {began.Tokens} tokens; this one has {now.Tokens} or differs inside. Give the old text, or another folder.";
 
     /// <summary>A sentence for each option that must not change.</summary>

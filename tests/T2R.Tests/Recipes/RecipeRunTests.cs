@@ -120,9 +120,30 @@ public class RecipeRunTests
         }
 
         string[] other = ["data.train=null", $"data.sources={sources.Replace("weight: 3", "weight: 4", StringComparison.Ordinal)}"];
-        Assert.Contains("began on a text of", Assert.Throws<UserErrorException>(() => world.Run("stopped", cancellation: Cancellation, overrides: other)).Message);
-        world.Run("stopped", cancellation: Cancellation, overrides: mixed);
+        string message = Assert.Throws<UserErrorException>(() => world.Run("stopped", cancellation: Cancellation, overrides: other)).Message;
+        Assert.Contains("The weights of the sources are 0.8 : 0.2 of their sum, but the run in", message);
+        Assert.Contains("began with 0.75 : 0.25", message);
+
+        // The same shares; and of a source that is no more nothing is kept.
+        File.WriteAllText(world["stopped/tokens/train-3.ids"], "");
+        File.WriteAllText(world["stopped/tokens/train.ids.part"], "");
+        string[] same = ["data.train=null", $"data.sources={sources.Replace("weight: 3", "weight: 6", StringComparison.Ordinal).Replace("field: body", "field: body, weight: 2", StringComparison.Ordinal)}"];
+        world.Run("stopped", cancellation: Cancellation, overrides: same);
+        Assert.Equal(["held-out.ids", "train-1.ids", "train-2.ids"], Directory.GetFiles(world["stopped/tokens"]).Select(f => Path.GetFileName(f)).Order());
         Assert.Equal(ExportedWeights(world, "straight"), ExportedWeights(world, "stopped"));
+    }
+
+    [Fact]
+    public void A_source_without_a_window_is_named_before_anything_is_converted()
+    {
+        using var world = new TinyWorld();
+        string message = Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation, overrides: ["data.window_length=1000000"])).Message;
+        Assert.Matches(@"text\.jsonl \(training part\) has \d+ tokens, less than one window of 1000000", message);
+        File.WriteAllText(world["other.jsonl"], File.ReadAllText(world["text.jsonl"]));
+        string sources = $"[{{paths: [{world["text.jsonl"]}]}}, {{paths: [{world["other.jsonl"]}], weight: 1e-6}}]";
+        message = Assert.Throws<UserErrorException>(() => world.Run("run", cancellation: Cancellation, overrides: ["data.train=null", $"data.sources={sources}"])).Message;
+        Assert.Matches(@"other\.jsonl \(training part\) has the weight 1E-06 of 1\.000001 and gets none of the \d+ windows", message);
+        Assert.Equal(["tokens"], Directory.GetDirectories(world["run"]).Select(f => Path.GetFileName(f)));
     }
 
     [Fact]
