@@ -40,7 +40,7 @@ internal static class TokenizingMeasure
             Part("hash the file, which tells whether it changed", () => FileHash.Of(text));
             Part("decompress", () =>
             {
-                using var bytes = new SourceStream(text);
+                using var bytes = new SourceStream(text, CancellationToken.None);
                 byte[] piece = new byte[1 << 16];
                 while (bytes.Read(piece, 0, piece.Length) > 0)
                 {

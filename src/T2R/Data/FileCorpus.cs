@@ -36,7 +36,7 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
         return _fingerprint;
     }
 
-    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
+    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null, CancellationToken cancellation = default)
     {
         // Reference packs repeat each other's files and types; a text seen once teaches nothing the second time.
         var seen = new HashSet<TextHash>();
@@ -49,11 +49,11 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
             bool isBehind = i < from.File;
             IEnumerable<FileBatch> batches = file.Format switch
             {
-                CorpusFormat.Xmldoc when seenFiles.Add(Convert.ToHexString(FileHash.Of(path))) => OnceEach(Reading(path, stream => XmlBatches(stream, path)), seen),
+                CorpusFormat.Xmldoc when seenFiles.Add(Convert.ToHexString(FileHash.Of(path, cancellation: cancellation))) => OnceEach(Reading(path, stream => XmlBatches(stream, path), cancellation), seen),
                 CorpusFormat.Xmldoc => [],
                 _ when isBehind => [],
-                CorpusFormat.Text => Reading(path, stream => TextReading.Batches(stream, path, start, cut)),
-                CorpusFormat.Jsonl => Reading(path, stream => JsonLines.Batches(stream, path, file.Field, start)),
+                CorpusFormat.Text => Reading(path, stream => TextReading.Batches(stream, path, start, cut), cancellation),
+                CorpusFormat.Jsonl => Reading(path, stream => JsonLines.Batches(stream, path, file.Field, start), cancellation),
                 _ => ParquetRows.Batches(path, file.Field, start),
             };
             foreach (FileBatch batch in batches)
@@ -80,9 +80,9 @@ internal sealed class FileCorpus(string name, IReadOnlyList<CorpusFile> files) :
         }
     }
 
-    private static IEnumerable<FileBatch> Reading(string path, Func<SourceStream, IEnumerable<FileBatch>> batches)
+    private static IEnumerable<FileBatch> Reading(string path, Func<SourceStream, IEnumerable<FileBatch>> batches, CancellationToken cancellation)
     {
-        using var stream = new SourceStream(path);
+        using var stream = new SourceStream(path, cancellation);
         foreach (FileBatch batch in batches(stream))
         {
             yield return batch;

@@ -30,8 +30,8 @@ public sealed record HeldOutSplit(ICorpus Train, ICorpus Validation)
             Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{corpus.Fingerprint(progress, cancellation)} {fraction:R} {validation}")));
 
         // A damaged record belongs to both parts: it could have been in either.
-        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null) =>
-            corpus.Batches(from, cut).Select(b => b with { Records = b.Records.Where(r => r.Document is not { } document || IsHeldOut(document) == validation) });
+        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null, CancellationToken cancellation = default) =>
+            corpus.Batches(from, cut, cancellation).Select(b => b with { Records = b.Records.Where(r => r.Document is not { } document || IsHeldOut(document) == validation) });
 
         private bool IsHeldOut(Document document) => (document.Part?.Whole ?? TextHash.Of(document.Text)).High < fraction * ulong.MaxValue;
     }

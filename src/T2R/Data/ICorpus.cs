@@ -17,10 +17,12 @@ public interface ICorpus
     /// <summary>Reads the documents, batch after batch.</summary>
     /// <param name="from">Where to begin: the <see cref="DocumentBatch.End"/> of a batch of an earlier reading.</param>
     /// <param name="cut">Where long texts can be cut, which then come in parts; null when each document is to be whole.</param>
+    /// <param name="cancellation">Stops the work, also within a file's part that is only passed over.</param>
     /// <returns>A stream: only the batch at hand is in memory.</returns>
     /// <exception cref="UserErrorException">A file cannot be read on; names the file. A single damaged record is no such case, but is among the records.</exception>
     /// <exception cref="IOException">A file was changed since <see cref="Fingerprint"/> read it, or the disk fails.</exception>
-    IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null);
+    /// <exception cref="OperationCanceledException">The work was stopped.</exception>
+    IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null, CancellationToken cancellation = default);
 
     /// <summary>Reads the documents, one after another.</summary>
     /// <exception cref="UserErrorException">A record is damaged; names the file and the line.</exception>

@@ -10,7 +10,8 @@ namespace T2R.Data;
 /// </summary>
 /// <param name="path">The file.</param>
 /// <param name="cut">Where it may be cut.</param>
-internal sealed class LongText(string path, TextCut cut)
+/// <param name="cancellation">Stops the reading.</param>
+internal sealed class LongText(string path, TextCut cut, CancellationToken cancellation)
 {
     // Parts of it stay below the size from which objects are collected rarely.
     private const int PieceBytes = 1 << 15;
@@ -39,7 +40,7 @@ internal sealed class LongText(string path, TextCut cut)
 
     private IEnumerable<FileBatch> Parts(TextHash whole, long from)
     {
-        using var stream = new SourceStream(path);
+        using var stream = new SourceStream(path, cancellation);
         Skip(stream, from);
         Decoder decoder = TextReading.Strict.GetDecoder();
         char[] waiting = new char[PieceBytes * 2];
@@ -72,7 +73,7 @@ internal sealed class LongText(string path, TextCut cut)
     // The hash of the text; null if it is blank.
     private TextHash? Scan()
     {
-        using var stream = new SourceStream(path);
+        using var stream = new SourceStream(path, cancellation);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         Decoder decoder = TextReading.Strict.GetDecoder();
         char[] characters = new char[PieceBytes + 4];

@@ -7,12 +7,15 @@ internal sealed class SourceStream : Stream
     private readonly FileStream _file;
     private readonly Stream _plain;
 
-    public SourceStream(string path)
+    public SourceStream(string path, CancellationToken cancellation)
     {
-        _path = path;
+        (_path, Cancellation) = (path, cancellation);
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         _plain = Compression.Of(path).Undo(_file);
     }
+
+    /// <summary>Stops every reading.</summary>
+    public CancellationToken Cancellation { get; }
 
     /// <summary>Bytes of the file on disk that have been read.</summary>
     public long FileBytesRead => _file.Position;
@@ -33,6 +36,7 @@ internal sealed class SourceStream : Stream
 
     public override int Read(byte[] buffer, int offset, int count)
     {
+        Cancellation.ThrowIfCancellationRequested();
         try
         {
             return _plain != _file && _file.Length == 0 ? throw new EndOfStreamException() : _plain.Read(buffer, offset, count);

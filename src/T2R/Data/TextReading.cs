@@ -33,7 +33,7 @@ internal static class TextReading
             read.Write(piece, 0, count);
             if (cut is not null && read.Length > LongBytes)
             {
-                return new LongText(path, cut).Batches(from);
+                return new LongText(path, cut, stream.Cancellation).Batches(from);
             }
         }
 

@@ -29,7 +29,7 @@ internal static class TokenFile
     {
         try
         {
-            foreach (EncodedBatch batch in encoder.Run(corpus.Batches(writer.Header.Position, encoder.Cut), work.Cancellation))
+            foreach (EncodedBatch batch in encoder.Run(corpus.Batches(writer.Header.Position, encoder.Cut, work.Cancellation), work.Cancellation))
             {
                 PassOver(batch.Damages, writer.Header.Damaged, work);
                 writer.Append(batch);

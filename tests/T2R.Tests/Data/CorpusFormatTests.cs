@@ -202,12 +202,12 @@ public sealed class CorpusFormatTests : IDisposable
         File.WriteAllText(_folder["n.xml"], "<doc><members><member name=\"T:A\"><summary>a</summary></member><member name=\"T:B\"><summary>b</summary></member></members></doc>");
         File.WriteAllText(_folder["o.xml"], "<doc><members><member name=\"T:B\"><summary>b</summary></member><member name=\"T:C\"><summary>c</summary></member></members></doc>");
         ICorpus corpus = CorpusReader.Open([_folder.Path]);
-        DocumentBatch[] batches = [.. corpus.Batches()];
+        DocumentBatch[] batches = [.. corpus.Batches(cancellation: TestContext.Current.CancellationToken)];
         string[][] documents = [.. batches.Select(b => b.Records.Select(r => r.Document!.Text).ToArray())];
         Assert.True(batches.Length > 7);
         for (int i = 0; i < batches.Length; i++)
         {
-            Assert.Equal(documents[(i + 1)..].SelectMany(d => d), corpus.Batches(batches[i].End).SelectMany(b => b.Records).Select(r => r.Document!.Text));
+            Assert.Equal(documents[(i + 1)..].SelectMany(d => d), corpus.Batches(batches[i].End, cancellation: TestContext.Current.CancellationToken).SelectMany(b => b.Records).Select(r => r.Document!.Text));
         }
     }
 
@@ -216,10 +216,10 @@ public sealed class CorpusFormatTests : IDisposable
     {
         await WriteRowsAsync("a.parquet", [.. Texts, .. Texts, .. Texts], 400);
         ICorpus corpus = CorpusReader.Open([_folder.Path]);
-        DocumentBatch[] batches = [.. corpus.Batches()];
+        DocumentBatch[] batches = [.. corpus.Batches(cancellation: TestContext.Current.CancellationToken)];
         Assert.True(batches.Length > 5);
         Assert.All(batches, b => Assert.Equal(
-            Texts.Length * 3 - b.End.Record, corpus.Batches(b.End).SelectMany(c => c.Records).Count()));
+            Texts.Length * 3 - b.End.Record, corpus.Batches(b.End, cancellation: TestContext.Current.CancellationToken).SelectMany(c => c.Records).Count()));
     }
 
     private static int[] Ids(ICorpus corpus)

@@ -56,9 +56,20 @@ public sealed class CorpusReaderTests : IDisposable
     public void One_long_line_makes_no_long_blocks_of_the_lines_behind_it()
     {
         Write("a.jsonl", $"{{\"text\":\"{new string('a', 1_000_000)}\"}}\n" + string.Concat(Enumerable.Range(0, 300_000).Select(i => $"{{\"text\":\"{i}\"}}\n")));
-        DocumentBatch[] batches = [.. Open("a.jsonl").Batches()];
+        DocumentBatch[] batches = [.. Open("a.jsonl").Batches(cancellation: TestContext.Current.CancellationToken)];
         Assert.Equal(300_001, batches.Sum(b => b.Records.Count()));
         Assert.All(batches[2..], b => Assert.InRange(b.Bytes, 1, 1 << 16));
+    }
+
+    [Theory]
+    [InlineData("a.jsonl")]
+    [InlineData("a.jsonl.zst")]
+    [InlineData("a.txt")]
+    public void Lines_that_are_passed_over_are_when_the_work_is_stopped_no_longer(string name)
+    {
+        string lines = string.Concat(Enumerable.Range(0, 10_000).Select(i => $"{{\"text\":\"{i}\"}}\n"));
+        Write(name, name.EndsWith(".zst", StringComparison.Ordinal) ? Compressed(lines) : Encoding.UTF8.GetBytes(lines));
+        Assert.ThrowsAny<OperationCanceledException>(() => Open(name).Batches(new CorpusPosition(0, 1_000_000), cancellation: new CancellationToken(canceled: true)).Count());
     }
 
     [Fact]
@@ -119,7 +130,7 @@ public sealed class CorpusReaderTests : IDisposable
         Write("a.txt", "one");
         Write("b.jsonl.zst", Compressed(string.Concat(Enumerable.Range(0, 100_000).Select(i => $"{{\"text\":\"{i * 7919}\"}}\n"))));
         ICorpus corpus = Open("a.txt", "b.jsonl.zst");
-        long[] read = [.. corpus.Batches().Select(b => b.SourceBytesRead)];
+        long[] read = [.. corpus.Batches(cancellation: TestContext.Current.CancellationToken).Select(b => b.SourceBytesRead)];
         Assert.Equal(3 + new FileInfo(_folder["b.jsonl.zst"]).Length, corpus.SourceBytes);
         Assert.Equal(3, read[0]);
         Assert.Equal(read.Order(), read);

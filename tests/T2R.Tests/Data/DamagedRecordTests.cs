@@ -87,7 +87,7 @@ public sealed class DamagedRecordTests : IDisposable
     {
         byte[] rows = await RowsAsync(new Parquet.Schema.DataField<byte[]>("text", nullable: false), [.. new byte[][] { [(byte)'a'], [(byte)'b', 0xFF], [(byte)'c'] }.Select(b => (ReadOnlyMemory<byte>)b)]);
         File.WriteAllBytes(_folder["rows.parquet"], rows);
-        CorpusRecord[] records = [.. CorpusReader.Open([_folder["rows.parquet"]]).Batches().SelectMany(b => b.Records)];
+        CorpusRecord[] records = [.. CorpusReader.Open([_folder["rows.parquet"]]).Batches(cancellation: TestContext.Current.CancellationToken).SelectMany(b => b.Records)];
         Assert.Equal(["a", null, "c"], records.Select(r => r.Document?.Text));
         Assert.Contains($"{_folder["rows.parquet"]}, row 2: the column \"text\" is not valid UTF-8: byte 1 is 0xFF", records[1].Damage!.Message);
     }
@@ -142,7 +142,7 @@ public sealed class DamagedRecordTests : IDisposable
             File.WriteAllBytes(path, i < whole.Length ? whole.AsSpan(0, i) : damaged);
             try
             {
-                _ = CorpusReader.Open([path]).Batches().SelectMany(b => b.Records).Count();
+                _ = CorpusReader.Open([path]).Batches(cancellation: TestContext.Current.CancellationToken).SelectMany(b => b.Records).Count();
             }
             catch (UserErrorException e)
             {

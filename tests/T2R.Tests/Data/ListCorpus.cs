@@ -16,7 +16,7 @@ internal sealed class ListCorpus(params IReadOnlyList<string> texts) : ICorpus
 
     public string Fingerprint(IProgress<StageProgress>? progress = null, CancellationToken cancellation = default) => string.Join('|', texts);
 
-    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
+    public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null, CancellationToken cancellation = default)
     {
         for (int i = from.File; i < texts.Count; i++)
         {

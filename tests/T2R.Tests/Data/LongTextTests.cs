@@ -31,7 +31,7 @@ public sealed class LongTextTests : IDisposable
         File.WriteAllText(_folder["a.txt"], "the hat");
         File.WriteAllText(_folder["c.txt"], "in");
         ICorpus corpus = CorpusReader.Open([_folder.Path]);
-        Assert.True(corpus.Batches(default, new PartEncoder(Tokenizer.Model).LastCut).Count() > 50);
+        Assert.True(corpus.Batches(default, new PartEncoder(Tokenizer.Model).LastCut, TestContext.Current.CancellationToken).Count() > 50);
         Assert.Equal(Ids(new ListCorpus("the hat", Text, "in")), Ids(corpus));
     }
 
@@ -53,10 +53,10 @@ public sealed class LongTextTests : IDisposable
         Write("b.txt", Text);
         ICorpus corpus = CorpusReader.Open([_folder.Path]);
         TextCut cut = new PartEncoder(Tokenizer.Model).LastCut;
-        DocumentBatch[] batches = [.. corpus.Batches(default, cut)];
+        DocumentBatch[] batches = [.. corpus.Batches(default, cut, TestContext.Current.CancellationToken)];
         for (int i = 0; i < batches.Length; i += 7)
         {
-            CorpusRecord[] rest = [.. corpus.Batches(batches[i].End, cut).SelectMany(b => b.Records)];
+            CorpusRecord[] rest = [.. corpus.Batches(batches[i].End, cut, TestContext.Current.CancellationToken).SelectMany(b => b.Records)];
             Assert.Equal(string.Concat(batches[(i + 1)..].SelectMany(b => b.Records).Select(r => r.Document!.Text)), string.Concat(rest.Select(r => r.Document!.Text)));
             Assert.All(rest, r => Assert.False(r.Document!.Part!.IsFirst));
         }
@@ -75,7 +75,7 @@ public sealed class LongTextTests : IDisposable
             Assert.Equal(isHeldOut ? 0 : text.Length, Length(parts.Train));
             Assert.Equal(isHeldOut ? text.Length : 0, Length(parts.Validation));
 
-            int Length(ICorpus corpus) => corpus.Batches(default, cut).SelectMany(b => b.Records).Sum(r => r.Document!.Text.Length);
+            int Length(ICorpus corpus) => corpus.Batches(default, cut, TestContext.Current.CancellationToken).SelectMany(b => b.Records).Sum(r => r.Document!.Text.Length);
         }
     }
 
@@ -99,6 +99,19 @@ public sealed class LongTextTests : IDisposable
         Write("b.txt", run);
         Write("c.txt", new string(' ', 5_000_000));
         Assert.Equal(Ids(new ListCorpus(run)), Ids(CorpusReader.Open([_folder.Path])));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1_000_000)]
+    public void Its_scan_and_what_is_passed_over_end_when_the_work_is_stopped(long from)
+    {
+        Write("a.txt", Text);
+        using var source = new CancellationTokenSource();
+        IEnumerable<FileBatch> parts = new LongText(_folder["a.txt"], _ => 1, source.Token).Batches(from);
+        source.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => parts.Count());
+        Assert.ThrowsAny<OperationCanceledException>(() => new LongText(_folder["a.txt"], _ => 1, source.Token).Batches(from));
     }
 
     private static int[] Ids(ICorpus corpus, long damagedLimit = 0, TextTokenizer? tokenizer = null)

@@ -189,9 +189,9 @@ public sealed class TokenCacheTests : IDisposable
 
         public string Fingerprint(IProgress<StageProgress>? progress = null, CancellationToken cancellation = default) => corpus.Fingerprint(progress, cancellation);
 
-        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null)
+        public IEnumerable<DocumentBatch> Batches(CorpusPosition from = default, TextCut? cut = null, CancellationToken cancellation = default)
         {
-            foreach (DocumentBatch batch in corpus.Batches(from, cut))
+            foreach (DocumentBatch batch in corpus.Batches(from, cut, cancellation))
             {
                 yield return batch;
             }
