@@ -12,7 +12,10 @@ public enum CorpusFormat
     /// <summary>Each line is a JSON object, one of whose fields is the document.</summary>
     Jsonl,
 
-    /// <summary>Each row is a document, in one of the file's columns.</summary>
+    /// <summary>
+    /// Each row is a document, in one of the file's columns. What is not UTF-8 in a column of bytes is a damaged row; in one of strings it is read as U+FFFD, as it is decoded by
+    /// the library, which keeps no bytes.
+    /// </summary>
     Parquet,
 
     /// <summary>The documentation file a .NET compiler writes beside an assembly: one document a type.</summary>

@@ -5,7 +5,7 @@ using T2R.Training;
 
 namespace T2R.Recipes;
 
-/// <summary>What a run is still going to write, part by part: the converted model, checkpoints, the export. Tokens and logs, which are small, are not in it.</summary>
+/// <summary>What a run is still going to write, part by part: the converted model, checkpoints, the export. Logs, which are small, are not in it, nor tokens, of which nobody knows how many there will be: the room is looked at again behind them.</summary>
 /// <param name="Folder">The run's folder.</param>
 /// <param name="Parts">What it is.</param>
 public sealed record DiskPlan(string Folder, ImmutableArray<DiskPart> Parts)
