@@ -91,7 +91,7 @@ async function generate() {
   const prompt = $("prompt").value;
   const chart = new Chart();
   const began = performance.now();
-  let tokens = 0, first = null, last = null, unseen = "", painting = null, state = model.state_bytes ?? null, watching = true;
+  let tokens = 0, first = null, last = null, unseen = "", painting = null, state = null, watching = true;
   running = new AbortController();
   $("hint").hidden = true;
   $("given").textContent = prompt;
@@ -159,6 +159,7 @@ async function generate() {
     clearTimeout(painting);
     paint();
     await watch;
+    state ??= model.state_bytes ?? null; // a text that ended before the server was asked
     plot();
   }
 }
