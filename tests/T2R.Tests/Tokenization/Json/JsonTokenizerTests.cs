@@ -8,7 +8,10 @@ namespace T2R.Tests.Tokenization.Json;
 
 public sealed class JsonTokenizerTests
 {
-    private static readonly Gen<string> Texts = Gen.OneOf(Gen.OneOf(TinyJson.Atoms.Where(a => a is not ("<s>" or "</s>")).ToArray()).Array[0, 30].Select(string.Concat), Gen.String);
+    // Without special tokens, of which nothing is left once they are decoded; three random characters may well be one.
+    private static readonly Gen<string> Texts = Gen.OneOf(Gen.OneOf(TinyJson.Atoms).Array[0, 30].Select(string.Concat), Gen.String)
+        .Select(text => text.Replace("<s>", "s", StringComparison.Ordinal).Replace("</s>", "s", StringComparison.Ordinal));
+
 
     private static readonly JsonTokenizer Bytes = TinyJson.Bytes().Add("<s>").Add("</s>").Tokenizer();
     private static readonly JsonTokenizer Characters = TinyJson.Characters().Tokenizer();
