@@ -75,11 +75,7 @@ public static class InputFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            if (json.AsSpan().StartsWith("version https://git-lfs"u8))
-            {
-                throw new UserErrorException($"{path}: holds a pointer of Git LFS and not the file itself; fetch it with `git lfs pull`.", e);
-            }
-
+            RefusePointer(path, json);
             throw new UserErrorException($"{path}: not valid JSON ({e.Message}); the download may be incomplete, mend the file or fetch it again.", e);
         }
     }
@@ -97,6 +93,18 @@ public static class InputFile
         catch (DecoderFallbackException e)
         {
             throw new UserErrorException($"{path}: not text in UTF-8 ({e.Message}); mend the file or fetch it again.", e);
+        }
+    }
+
+    /// <summary>Passes if a file is not what Git LFS leaves where a large file is to come.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="start">Its first bytes, eight at least.</param>
+    /// <exception cref="UserErrorException">It is.</exception>
+    internal static void RefusePointer(string path, ReadOnlySpan<byte> start)
+    {
+        if (start.StartsWith("version "u8))
+        {
+            throw new UserErrorException($"{path}: this is a Git LFS pointer, not the file itself; run `git lfs pull` in its folder.");
         }
     }
 

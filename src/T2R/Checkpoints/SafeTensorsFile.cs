@@ -61,11 +61,7 @@ public sealed class SafeTensorsFile : IDisposable
 
             byte[] start = new byte[8];
             ReadAt(path, file, 0, start, "its header");
-            if (start.AsSpan().SequenceEqual("version "u8))
-            {
-                throw new UserErrorException($"{path}: this is a Git LFS pointer, not the weights; run `git lfs pull` in its folder.");
-            }
-
+            InputFile.RefusePointer(path, start);
             ulong headerLength = BinaryPrimitives.ReadUInt64LittleEndian(start);
             if (headerLength is 0 or > MaxHeaderBytes)
             {

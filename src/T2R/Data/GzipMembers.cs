@@ -8,7 +8,7 @@ namespace T2R.Data;
 /// SharpZipLib's takes a later member with a damaged header for the end: here both are errors.
 /// </summary>
 /// <param name="file">The compressed bytes; not disposed with this.</param>
-internal sealed class GzipMembers(Stream file) : Stream
+internal sealed class GzipMembers(Stream file) : ForwardStream
 {
     private const int HasChecksum = 2, HasExtra = 4, HasName = 8, HasComment = 16, Reserved = 0xE0;
 
@@ -20,20 +20,6 @@ internal sealed class GzipMembers(Stream file) : Stream
     private bool _isInside;
     private bool _isBehindOne;
     private long _length;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <exception cref="EndOfStreamException">The file ends inside a member.</exception>
     /// <exception cref="InvalidDataException">It is damaged; so may the library's own exceptions say.</exception>
@@ -62,16 +48,6 @@ internal sealed class GzipMembers(Stream file) : Stream
 
         return read;
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     // False where there is no further member.
     private bool TryBegin()

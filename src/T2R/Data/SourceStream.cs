@@ -1,7 +1,7 @@
 namespace T2R.Data;
 
 /// <summary>A file of a corpus without its compression; says which file is damaged when the compression is.</summary>
-internal sealed class SourceStream : Stream
+internal sealed class SourceStream : ForwardStream
 {
     private readonly string _path;
     private readonly FileStream _file;
@@ -19,20 +19,6 @@ internal sealed class SourceStream : Stream
 
     /// <summary>Bytes of the file on disk that have been read.</summary>
     public long FileBytesRead => _file.Position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(byte[] buffer, int offset, int count)
     {
@@ -52,16 +38,6 @@ internal sealed class SourceStream : Stream
                 $"{_path} is not valid {Kind} ({e.Message}); fetch the file again, or drop {Compression.Of(_path).Extension} from its name if it is not compressed.", e);
         }
     }
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

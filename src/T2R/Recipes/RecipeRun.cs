@@ -21,8 +21,11 @@ public sealed class RecipeRun(RecipePlan plan, string folder, RunWatch watch, Ca
     /// <summary>The resolved recipe's name in a run's folder.</summary>
     internal const string RecipeFile = "recipe.yaml";
 
+    /// <summary>Where the tokens of its text lie in a run's folder.</summary>
+    internal const string TokensName = "tokens";
+
     /// <summary>What can lie in a run's folder before <see cref="RecipeFile"/> does.</summary>
-    internal static readonly ImmutableArray<string> LeftEarly = ["run.log", "tokens"];
+    internal static readonly ImmutableArray<string> LeftEarly = ["run.log", TokensName];
 
     /// <summary>Where in a run's folder the converted model is.</summary>
     internal const string ConvertedName = "converted";

@@ -56,7 +56,7 @@ internal sealed record RunText(TokenMixture Train, TokenStream HeldOut) : IDispo
             throw;
         }
 
-        string At(string name) => Path.Combine(folder, "tokens", name);
+        string At(string name) => Path.Combine(folder, RecipeRun.TokensName, name);
 
         void Warn(string sentence) => watch.Observers?.ToList().ForEach(o => o.Warned(sentence));
 

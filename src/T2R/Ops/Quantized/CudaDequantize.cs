@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using T2R.Interop.Cuda;
 using static TorchSharp.torch;
@@ -9,14 +8,14 @@ namespace T2R.Ops.Quantized;
 internal static class CudaDequantize
 {
     private const int Warps = 8;
-    private static readonly ConcurrentDictionary<(int Device, int Bits, ScalarType Dtype), Lazy<CudaModule?>> Loaded = new();
 
     /// <summary>The numbers, <c>[O, I]</c>; null where there is no kernel.</summary>
     /// <param name="weight">In lanes' order.</param>
     /// <param name="dtype">Of the result.</param>
     public static Tensor? Run(QuantizedWeight weight, ScalarType dtype)
     {
-        if (!CudaUnits.IsOnCard(weight.Codes) || !CudaUnits.Fits(dtype) || Module(weight.Codes.device_index, weight.Format.Bits, dtype) is not { } module)
+        if (!CudaUnits.IsOnCard(weight.Codes) || !CudaUnits.Fits(dtype)
+            || CudaUnits.Load(weight.Codes.device_index, "Ops/Quantized/Dequantize.cu", $"WEIGHTS={weight.Format.Bits}", CudaUnits.Definition(dtype)) is not { } module)
         {
             return null;
         }
@@ -33,10 +32,6 @@ internal static class CudaDequantize
         });
         return numbers;
     }
-
-    private static CudaModule? Module(int device, int bits, ScalarType dtype) => Loaded.GetOrAdd(
-        (device, bits, dtype),
-        k => new Lazy<CudaModule?>(() => CudaUnits.Load(k.Device, "Ops/Quantized/Dequantize.cu", $"WEIGHTS={k.Bits}", CudaUnits.Definition(k.Dtype)))).Value;
 
     // Dequantize.cu
     [StructLayout(LayoutKind.Sequential)]

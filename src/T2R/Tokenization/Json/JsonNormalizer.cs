@@ -17,9 +17,9 @@ internal sealed class JsonNormalizer
     public static JsonNormalizer Read(JsonPart? part)
     {
         var normalizer = new JsonNormalizer();
-        if (part is not null)
+        foreach (JsonPart step in part?.Steps("normalizers") ?? [])
         {
-            normalizer.Add(part);
+            normalizer.Add(step);
         }
 
         return normalizer;
@@ -29,13 +29,6 @@ internal sealed class JsonNormalizer
     {
         switch (part.Type)
         {
-            case "Sequence":
-                foreach (JsonPart step in part.Objects("normalizers"))
-                {
-                    Add(step);
-                }
-
-                break;
             case "Prepend":
                 string prefix = part.Text("prepend") ?? "";
                 _steps.Add(text => prefix + text);

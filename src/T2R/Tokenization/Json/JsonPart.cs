@@ -75,6 +75,25 @@ internal sealed class JsonPart(JsonElement json, string file, string place, Prob
             : Wrong<JsonPart[]>(key, value, "a list of objects") ?? [];
     }
 
+    /// <summary>What it is made of, first to last: itself, or, if its <c>type</c> is Sequence, the steps of its steps.</summary>
+    /// <param name="key">Where a Sequence has them.</param>
+    /// <param name="harmless">As <see cref="End"/> takes it, of a Sequence.</param>
+    public IEnumerable<JsonPart> Steps(string key, params string[] harmless)
+    {
+        if (Type != "Sequence")
+        {
+            yield return this;
+            yield break;
+        }
+
+        foreach (JsonPart step in Objects(key).SelectMany(part => part.Steps(key, harmless)))
+        {
+            yield return step;
+        }
+
+        End(harmless);
+    }
+
     /// <summary>Adds a problem.</summary>
     /// <param name="sentence">What is wrong, after the place: begins with <c>.key</c> or a space.</param>
     public void Refuse(string sentence) => problems.Add($"{file}: {(place.Length == 0 ? sentence[1..] : place + sentence)}");

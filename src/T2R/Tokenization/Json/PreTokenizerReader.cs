@@ -8,6 +8,8 @@ internal sealed class PreTokenizerReader
     // GPT-2's (Radford et al. 2019).
     private const string ByteLevelPattern = @"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 
+    private static readonly string[] Harmless = ["trim_offsets", "str_rep"];
+
     private readonly List<TextCutter> _cutters = [];
     private string _prefix = "";
     private bool _firstAlone, _byteLevel;
@@ -18,9 +20,9 @@ internal sealed class PreTokenizerReader
     public static PreTokenizer Read(JsonPart? part)
     {
         var reader = new PreTokenizerReader();
-        if (part is not null)
+        foreach (JsonPart step in part?.Steps("pretokenizers", Harmless) ?? [])
         {
-            reader.Add(part);
+            reader.Add(step);
         }
 
         return new PreTokenizer { Prefix = reader._prefix, PrefixesFirstAlone = reader._firstAlone, Space = reader._space, IsByteLevel = reader._byteLevel, Cutters = reader._cutters };
@@ -28,20 +30,13 @@ internal sealed class PreTokenizerReader
 
     private void Add(JsonPart part)
     {
-        if (part.Type != "Sequence" && (_byteLevel || _space is not null))
+        if (_byteLevel || _space is not null)
         {
             part.Refuse($".type is '{part.Type}' behind {(_byteLevel ? "ByteLevel" : "Metaspace")}, which T2R supports as the last one alone.");
         }
 
         switch (part.Type)
         {
-            case "Sequence":
-                foreach (JsonPart step in part.Objects("pretokenizers"))
-                {
-                    Add(step);
-                }
-
-                break;
             case "Split":
                 AddSplit(part);
                 break;
@@ -59,8 +54,8 @@ internal sealed class PreTokenizerReader
                 return;
         }
 
-        _steps += part.Type == "Sequence" ? 0 : 1;
-        part.End("trim_offsets", "str_rep");
+        _steps++;
+        part.End(Harmless);
     }
 
     private void AddSplit(JsonPart part)

@@ -6,6 +6,8 @@ namespace T2R.Tokenization.Json;
 /// <summary>How tokens become text: tokenizer.json's <c>decoder</c>.</summary>
 internal sealed class TokenDecoding
 {
+    private static readonly string[] Harmless = ["add_prefix_space", "trim_offsets", "use_regex", "str_rep", "split"];
+
     private readonly List<(string From, string To)> _replacements = [];
     private bool _fused;
 
@@ -30,9 +32,10 @@ internal sealed class TokenDecoding
         {
             file.Refuse(".decoder is missing; T2R does not guess how tokens become text.");
         }
-        else
+
+        foreach (JsonPart step in part?.Steps("decoders", Harmless) ?? [])
         {
-            decoding.Add(part);
+            decoding.Add(step);
         }
 
         return decoding;
@@ -61,13 +64,6 @@ internal sealed class TokenDecoding
     {
         switch (part.Type)
         {
-            case "Sequence":
-                foreach (JsonPart step in part.Objects("decoders"))
-                {
-                    Add(step);
-                }
-
-                break;
             case "Replace" when !_fused && part.Object("pattern")?.Text("String") is { Length: > 0 } from:
                 _replacements.Add((from, part.Text("content") ?? ""));
                 break;
@@ -92,6 +88,6 @@ internal sealed class TokenDecoding
                 return;
         }
 
-        part.End("add_prefix_space", "trim_offsets", "use_regex", "str_rep", "split");
+        part.End(Harmless);
     }
 }
